@@ -1,0 +1,1 @@
+"""A responsible-ML platform on Dagster assets."""

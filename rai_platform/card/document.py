@@ -1,0 +1,241 @@
+"""The model card as a value; its JSON Schema is published with the documentation.
+
+Everything in it comes from the spec's texts and from the evidence. Numbers appear as they were measured, with the
+interval that was reported, and nothing that was declared is left out in silence.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from rai_platform.spec.subject import Subject
+from rai_platform.spec.verdict import Interval, Verdict
+
+SCHEMA_VERSION = "1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """A measured value.
+
+    Attributes:
+        name: the metric.
+        meaning: what it is, in one line.
+        value: the estimate; None where it is not estimable.
+        interval: 95 % interval; None where there is none.
+        n: rows it rests on.
+        why_not: why there is no value.
+    """
+
+    name: str
+    meaning: str
+    value: float | None
+    interval: Interval | None
+    n: int
+    why_not: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupRow:
+    """What one group of people received.
+
+    Attributes:
+        group: its name.
+        n: rows.
+        rates: selection rate, true and false positive rate, precision, accuracy.
+    """
+
+    group: str
+    n: int
+    rates: tuple[Figure, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeatureFairness:
+    """The groups of one sensitive feature or intersection, and how far apart they are."""
+
+    feature: str
+    groups: tuple[GroupRow, ...]
+    disparities: tuple[Figure, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupShare:
+    """How a group is represented in the training data."""
+
+    feature: str
+    group: str
+    n: int
+    share: float
+    label_rate: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingSection:
+    """What the model is and what it learned from.
+
+    Attributes:
+        estimator: import path, or the column of given scores.
+        parameters: what it was asked to do.
+        mitigation: in words; None where there was none.
+        features: the columns it sees.
+        data: the source in words; None where nobody knows.
+        data_digest: of the training data.
+        n: training rows.
+        label_rate: share of positives among them.
+        groups: representation.
+        versions: of the libraries.
+        warnings: that training gave.
+    """
+
+    estimator: str
+    parameters: dict[str, str]
+    mitigation: str | None
+    features: tuple[str, ...]
+    data: str | None
+    data_digest: str | None
+    n: int
+    label_rate: float | None
+    groups: tuple[GroupShare, ...]
+    versions: dict[str, str]
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportanceRow:
+    """How much a feature moves the score, overall and by group of each sensitive feature."""
+
+    feature: str
+    mean_absolute: float
+    interval: Interval
+    by_group: dict[str, dict[str, float]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalExplanation:
+    """One person's score, taken apart, without the person's identity."""
+
+    title: str
+    output: float
+    contributions: tuple[tuple[str, str, float], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExplanationSection:
+    """What moves the score."""
+
+    not_possible: str | None
+    method: str | None
+    output: str | None
+    n: int
+    additivity_error: float | None
+    importance: tuple[ImportanceRow, ...]
+    examples: tuple[LocalExplanation, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RobustnessRow:
+    """Accuracy under one perturbation at one strength, overall and by group."""
+
+    perturbation: str
+    strength: float
+    accuracy: Figure
+    drop: Figure
+    by_group: dict[str, dict[str, float]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RobustnessSection:
+    """What happens when the table is a little different."""
+
+    not_possible: str | None
+    untouched: Figure | None
+    rows: tuple[RobustnessRow, ...]
+    not_estimable: dict[str, str]
+    left_alone: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyLine:
+    """A requirement of the policy with its reason."""
+
+    requirement: str
+    severity: str
+    reason: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicySection:
+    """What the model had to prove."""
+
+    name: str
+    digest: str
+    confidence: float
+    minimum_group_size: int
+    requirements: tuple[PolicyLine, ...]
+    switched_off: tuple[PolicyLine, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelCard:
+    """What a model is for, what was found out about it, and what follows from that.
+
+    Attributes:
+        schema_version: of this document.
+        model: the model's name.
+        subject: the model and the test data.
+        created_at: ISO 8601, UTC.
+        recommendation: ``release`` where every blocking requirement is satisfied, else ``refuse``.
+        summary: the recommendation in a few sentences.
+        reasons: why not, one a line; empty where it is ``release``.
+        owners: who answers for it.
+        intended_use: from the spec.
+        out_of_scope: from the spec.
+        limitations: from the spec, then those that follow from the evidence.
+        computed_limitations: those that follow from the evidence.
+        disclosed: what is without evidence and named instead, by the policy's leave.
+        training: the model and its data.
+        evaluation_data: the source of the test data in words.
+        evaluation_rows: rows of the test data.
+        performance: how well it does.
+        baseline: the accuracy of always giving the majority's answer.
+        confusion: true negatives, false positives, false negatives, true positives.
+        fairness: by sensitive feature and intersection.
+        explanations: what moves the score.
+        robustness: what happens when the table changes.
+        policy: what it had to prove.
+        verdicts: what was judged.
+        missing_verdicts: required checks without a verdict.
+        evidence: SHA-256 of every report, by asset.
+        replaces: the ledger's sequence of the promotion it would replace; None where nothing is in production.
+        mlflow_run_id: the run that tracked the training.
+    """
+
+    schema_version: str = SCHEMA_VERSION
+    model: str
+    subject: Subject
+    created_at: str
+    recommendation: Literal["release", "refuse"]
+    summary: str
+    reasons: tuple[str, ...]
+    owners: tuple[str, ...]
+    intended_use: str
+    out_of_scope: str
+    limitations: tuple[str, ...]
+    computed_limitations: tuple[str, ...]
+    disclosed: tuple[str, ...]
+    training: TrainingSection
+    evaluation_data: str
+    evaluation_rows: int
+    performance: tuple[Figure, ...]
+    baseline: Figure
+    confusion: tuple[int, int, int, int]
+    fairness: tuple[FeatureFairness, ...]
+    explanations: ExplanationSection
+    robustness: RobustnessSection
+    policy: PolicySection
+    verdicts: tuple[Verdict, ...]
+    missing_verdicts: tuple[str, ...]
+    evidence: dict[str, str]
+    replaces: int | None
+    mlflow_run_id: str

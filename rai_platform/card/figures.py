@@ -1,0 +1,157 @@
+"""From estimates to the figures of the card: value, reported interval, rows."""
+
+from rai_platform.card.document import (
+    ExplanationSection,
+    FeatureFairness,
+    Figure,
+    GroupRow,
+    ImportanceRow,
+    LocalExplanation,
+    RobustnessRow,
+    RobustnessSection,
+)
+from rai_platform.explanations.report import ExplainedRow, Explanations
+from rai_platform.fairness.cells import Cells
+from rai_platform.fairness.metrics import DISPARITIES, RATES, Disparity, Rate, group_rates, measure_disparity
+from rai_platform.fairness.report import FairnessReport
+from rai_platform.performance.report import PerformanceReport
+from rai_platform.robustness.report import RobustnessScores
+from rai_platform.spec.metrics import METRICS
+from rai_platform.spec.verdict import Interval
+from rai_platform.statistics.estimates import Estimate, Proportion
+
+PERFORMANCE_ORDER = (
+    "accuracy",
+    "accuracy_gain",
+    "balanced_accuracy",
+    "roc_auc",
+    "log_loss",
+    "brier_score",
+    "expected_calibration_error",
+)
+EXAMPLE_CONTRIBUTIONS = 6
+
+
+def figure(name: str, meaning: str, estimate: Estimate | None, why_not: str | None = None) -> Figure:
+    """An estimate with its 95 % interval."""
+    if estimate is None:
+        return Figure(name=name, meaning=meaning, value=None, interval=None, n=0, why_not=why_not)
+    return Figure(name=name, meaning=meaning, value=estimate.value, interval=estimate.bounds(), n=estimate.n)
+
+
+def performance_figures(report: PerformanceReport) -> tuple[Figure, ...]:
+    """Every performance metric, measured or not."""
+    return tuple(
+        figure(name, METRICS[name].meaning, report.measured.get(name), report.not_estimable.get(name))
+        for name in PERFORMANCE_ORDER
+    )
+
+
+def fairness_sections(report: FairnessReport) -> tuple[FeatureFairness, ...]:
+    """Every group of every feature, and every disparity."""
+    return tuple(
+        FeatureFairness(
+            feature=feature,
+            groups=group_rows(cells),
+            disparities=tuple(disparity_figure(cells, disparity) for disparity in DISPARITIES.values()),
+        )
+        for feature, cells in report.cells.items()
+    )
+
+
+def group_rows(cells: Cells) -> tuple[GroupRow, ...]:
+    """What every group received, with Wilson intervals."""
+    by_rate = {rate.name: group_rates(cells, rate) for rate in RATES}
+    return tuple(
+        GroupRow(group=group, n=n, rates=tuple(_rate_figure(rate, by_rate[rate.name][group]) for rate in RATES))
+        for group, n in zip(cells.groups, cells.sizes, strict=True)
+    )
+
+
+def disparity_figure(cells: Cells, disparity: Disparity) -> Figure:
+    """A disparity over all groups that have the rate at all, however small."""
+    found = measure_disparity(cells, disparity)
+    why_not = None
+    if found.estimate is None:
+        why_not = "nobody is selected in any group" if found.compared else "fewer than two groups can be compared"
+    return Figure(
+        name=disparity.name,
+        meaning=METRICS[disparity.name].meaning,
+        value=found.estimate,
+        interval=found.interval,
+        n=found.n,
+        why_not=why_not,
+    )
+
+
+def explanation_section(report: Explanations, threshold: float | None) -> ExplanationSection:
+    """Importance overall and by group, and a few people's scores taken apart."""
+    return ExplanationSection(
+        not_possible=report.not_possible,
+        method=report.method,
+        output=report.output,
+        n=report.n,
+        additivity_error=report.additivity_error,
+        importance=tuple(
+            ImportanceRow(
+                feature=row.feature,
+                mean_absolute=row.mean_absolute,
+                interval=Interval(lower=row.lower, upper=row.upper),
+                by_group={
+                    feature: {group: values[at] for group, values in groups.items()}
+                    for feature, groups in report.by_group.items()
+                },
+            )
+            for at, row in enumerate(report.importance)
+        ),
+        examples=_examples(report, threshold),
+    )
+
+
+def robustness_section(report: RobustnessScores) -> RobustnessSection:
+    """Accuracy under every perturbation that was tried."""
+    return RobustnessSection(
+        not_possible=report.not_possible,
+        untouched=figure("accuracy", "on the table as it is", report.untouched) if report.untouched else None,
+        rows=tuple(
+            RobustnessRow(
+                perturbation=score.perturbation,
+                strength=score.strength,
+                accuracy=figure("accuracy", "share of decisions that still agree with the label", score.accuracy),
+                drop=figure("drop", "accuracy before minus accuracy after, on the same rows", score.drop),
+                by_group={
+                    feature: {group: rate.value for group, rate in groups.items()}
+                    for feature, groups in score.by_group.items()
+                },
+            )
+            for score in report.scores
+        ),
+        not_estimable=report.not_estimable,
+        left_alone=report.left_alone,
+    )
+
+
+def _rate_figure(rate: Rate, value: Proportion | None) -> Figure:
+    return figure(rate.name, rate.symbols, value, f"no {rate.denominator}")
+
+
+def _examples(report: Explanations, threshold: float | None) -> tuple[LocalExplanation, ...]:
+    """The lowest and the highest output, and the one closest to the middle of the outputs."""
+    if not report.rows:
+        return ()
+    ordered = sorted(report.rows, key=lambda row: (row.output, row.row_key))
+    chosen = {"the lowest score": ordered[0], "the highest score": ordered[-1]}
+    if threshold is not None and report.output == "log odds" and threshold == 0.5:
+        chosen["closest to the threshold"] = min(ordered, key=lambda row: (abs(row.output), row.row_key))
+    elif threshold is not None and report.output != "log odds":
+        chosen["closest to the threshold"] = min(ordered, key=lambda row: (abs(row.output - threshold), row.row_key))
+    return tuple(_example(title, row, report) for title, row in chosen.items())
+
+
+def _example(title: str, row: ExplainedRow, report: Explanations) -> LocalExplanation:
+    order = sorted(range(len(row.attributions)), key=lambda at: -abs(row.attributions[at]))[:EXAMPLE_CONTRIBUTIONS]
+    return LocalExplanation(
+        title=title,
+        output=row.output,
+        contributions=tuple((report.features[at], row.values[at], row.attributions[at]) for at in order),
+    )

@@ -1,0 +1,108 @@
+"""The limits of a model that follow from its evidence, in sentences."""
+
+from collections.abc import Iterator
+
+from rai_platform.explanations.report import Explanations
+from rai_platform.fairness.metrics import RATES, group_rates
+from rai_platform.fairness.report import FairnessReport
+from rai_platform.performance.report import PerformanceReport
+from rai_platform.robustness.report import RobustnessScores
+from rai_platform.spec.reading import ModelDefinition
+from rai_platform.training.candidate import Candidate
+
+
+def computed_limitations(
+    definition: ModelDefinition,
+    candidate: Candidate,
+    performance: PerformanceReport,
+    fairness: FairnessReport,
+    explanations: Explanations,
+    robustness: RobustnessScores,
+) -> tuple[str, ...]:
+    """What the reader must not conclude from the figures, because the evidence does not carry it."""
+    return (
+        *_about_the_model(definition, candidate),
+        *_about_groups(definition, fairness),
+        *_about_figures(performance, explanations, robustness),
+        *_about_the_design(definition, fairness),
+    )
+
+
+def _about_the_model(definition: ModelDefinition, candidate: Candidate) -> Iterator[str]:
+    spec, manifest = definition.spec, candidate.manifest
+    sensitive = {feature.source_column: feature.name for feature in spec.sensitive_features}
+    used = sorted(feature.name for feature in manifest.features if feature.name in sensitive)
+    if manifest.composition == "given":
+        yield (
+            "Only somebody else's scores were given: what they learned from is not known, and nothing that needs the "
+            "model itself could be examined (explanations, robustness)."
+        )
+    if used:
+        yield f"The model sees the protected attribute {_listed(used)} as an input."
+    if manifest.group_features:
+        yield (
+            f"Decisions need a person's {_listed(list(manifest.group_features))}: the thresholds differ by group, which the "
+            "law forbids in many uses. Explanations are of the score, before these thresholds."
+        )
+    if manifest.randomized:
+        yield (
+            "Some decisions are drawn: two people with almost the same data can get different answers. The draw depends on "
+            f"the data and the seed {manifest.seed} alone, so the same person gets the same answer again."
+        )
+    for warning in candidate.warnings:
+        yield f"Training warned: {warning}"
+
+
+def _about_groups(definition: ModelDefinition, fairness: FairnessReport) -> Iterator[str]:
+    minimum = definition.policy.minimum_group_size
+    for feature, cells in fairness.cells.items():
+        small = [f"{group} ({n})" for group, n in zip(cells.groups, cells.sizes, strict=True) if n < minimum]
+        if small:
+            yield f"By {feature}, these groups have fewer than {minimum} rows and are not judged: {_listed(small)}."
+        for rate in RATES:
+            known = group_rates(cells, rate)
+            gone = [group for group, value in known.items() if value is None]
+            if gone:
+                yield f"By {feature}, the {rate.name.replace('_', ' ')} of {_listed(gone)} is not estimable: no {rate.denominator}."
+        if len(cells.groups) < 2:
+            yield f"By {feature}, there is only one group in the test data, so nobody can be compared."
+    if not fairness.cells:
+        yield "No sensitive feature is declared, so nothing is known about how the model treats groups of people."
+
+
+def _about_figures(
+    performance: PerformanceReport, explanations: Explanations, robustness: RobustnessScores
+) -> Iterator[str]:
+    for metric, why in performance.not_estimable.items():
+        yield f"{metric.replace('_', ' ')} is not estimable: {why}."
+    if explanations.method == "permutation":
+        yield (
+            f"Attributions are sampled, on {explanations.n} rows; they break up the model's score, not the world: a strong "
+            "feature is not a cause."
+        )
+    elif explanations.method:
+        yield (
+            f"Attributions were computed on {explanations.n} rows; they break up the model's score, not the world: a strong "
+            "feature is not a cause."
+        )
+    for perturbation, why in robustness.not_estimable.items():
+        yield f"{perturbation.replace('_', ' ')} were not tried: {why}."
+    if robustness.scores:
+        yield "The table was changed at random; somebody who sets out to fool the model can do worse."
+
+
+def _about_the_design(definition: ModelDefinition, fairness: FairnessReport) -> Iterator[str]:
+    spec = definition.spec
+    if len(spec.sensitive_features) > 1 and not spec.intersections:
+        yield "No intersections are declared: people who belong to two groups at once were not looked at."
+    if fairness.weighted:
+        yield "Rows carry sampling weights: intervals rest on effective sample sizes and are approximate."
+    if spec.split.time_column is None and not spec.predictions:
+        yield "The test data are of the same time as the training data; how the model does later is not known."
+    for requirement in definition.policy.requirements:
+        if requirement.severity == "off":
+            yield f"The policy does not judge {requirement.metric.replace('_', ' ')}: {requirement.reason}"
+
+
+def _listed(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

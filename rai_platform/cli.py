@@ -1,0 +1,270 @@
+"""`rai`: init, run, promote, status, history, ui, doctor.
+
+Exit codes: 0 promoted (or identical to production already), 3 refused, 2 bad input, 1 our fault. `status` gives 0.
+"""
+
+import os
+import sys
+import warnings
+from pathlib import Path
+from typing import Annotated, Any
+
+import click
+import typer
+
+from rai_platform.console.output import Output, stdout_kept_clean
+from rai_platform.errors import BadInput, LedgerBroken, RaiError
+from rai_platform.settings import Settings, read_settings
+
+REFUSED = 3
+app = typer.Typer(
+    help="Models reach production only through evidence about exactly that model.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Exactly one JSON value on stdout.")]
+Name = Annotated[str, typer.Argument(help="The model's name.")]
+
+
+@app.command()
+def init(
+    name: Name,
+    data: Annotated[str, typer.Option(help="CSV or Parquet file, or URL.")],
+    target: Annotated[str, typer.Option(help="The column with the outcome.")],
+    positive_label: Annotated[str | None, typer.Option(help="The value of the target that is selected.")] = None,
+    sensitive: Annotated[list[str] | None, typer.Option(help="A sensitive column; may be repeated.")] = None,
+    estimator: Annotated[
+        str, typer.Option(help="Import path of a classifier.")
+    ] = "sklearn.ensemble.HistGradientBoostingClassifier",
+    as_json: Json = False,
+) -> None:
+    """Write a first YAML, and an editable schema, for a table of your own."""
+    from rai_platform.console.initialize import initialize
+
+    output = Output(as_json)
+    with stdout_kept_clean():
+        made = initialize(
+            name,
+            data,
+            target,
+            positive_label=positive_label,
+            sensitive=sensitive or [],
+            estimator=estimator,
+            settings=read_settings(),
+        )
+    if as_json:
+        output.json({"spec": str(made.spec), "rules": str(made.rules), "remarks": list(made.remarks)})
+        return
+    output.page.print(f"wrote {made.spec}\nwrote {made.rules}")
+    for remark in made.remarks:
+        output.page.print(f"• {remark}")
+    output.page.print(f"Edit the YAML, then: rai run {name}")
+
+
+@app.command()
+def run(
+    name: Annotated[str | None, typer.Argument(help="The model's name.")] = None,
+    spec: Annotated[Path | None, typer.Option(help="A model's YAML; it is put among your models.")] = None,
+    only: Annotated[
+        list[str] | None, typer.Option(help="Run this asset only, with its checks; may be repeated.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Train, gather the evidence, judge it, and promote the model if the evidence allows."""
+    from rai_platform.pipeline.models import find_models, register
+    from rai_platform.spec.model import ASSETS
+
+    settings = read_settings()
+    if (name is None) == (spec is None):
+        raise BadInput("give the NAME of a model, or its YAML with --spec", where="run")
+    definition = register(spec, settings) if spec else find_models(settings).named(str(name))
+    known = [asset for asset in ASSETS if not (asset == "training_data" and definition.spec.predictions)]
+    for asset in only or []:
+        if asset not in known:
+            from rai_platform.errors import did_you_mean
+
+            raise BadInput(
+                f"no asset {asset!r}{did_you_mean(asset, known)}; assets: {', '.join(known)}", where="--only"
+            )
+    _run(definition, settings, tuple(only or ()), Output(as_json))
+
+
+@app.command()
+def promote(name: Name, as_json: Json = False) -> None:
+    """Promote the candidate on the evidence on record, through Dagster; refused where it does not allow it."""
+    from rai_platform.pipeline.models import find_models
+
+    settings = read_settings()
+    _run(find_models(settings).named(name), settings, ("production_model",), Output(as_json))
+
+
+@app.command()
+def status(
+    name: Annotated[str | None, typer.Argument(help="The model's name; all where left out.")] = None,
+    as_json: Json = False,
+) -> None:
+    """What is in production and why, and what is out of order."""
+    from rai_platform.console.pages import show_homes, show_outcome, show_overview
+    from rai_platform.home import Home
+    from rai_platform.pipeline.instance import open_instance
+    from rai_platform.pipeline.models import find_models
+    from rai_platform.pipeline.status import status_of
+
+    settings, output = read_settings(), Output(as_json)
+    with stdout_kept_clean():
+        home, models = Home(settings), find_models(settings)
+        with open_instance(settings) as instance:
+            with home.ledger.read() as reader:
+                names = sorted({*models.known, *reader.models()}) if name is None else [name]
+                if name is not None and name not in reader.models():
+                    models.named(name)
+            statuses = [status_of(each, home, instance, models.known.get(each)) for each in names]
+    if as_json:
+        output.json(statuses[0].as_json() if name else [each.as_json() for each in statuses])
+        return
+    show_homes(output.told, settings)
+    if name:
+        show_outcome(output.page, statuses[0], _card(settings, name))
+    else:
+        show_overview(output.page, statuses)
+        for folder, why in models.unreadable.items():
+            output.page.print(f"[red]{folder}[/] cannot be read: {why}")
+
+
+@app.command()
+def history(name: Name, as_json: Json = False) -> None:
+    """Every verdict and decision about a model, from the ledger, whatever was deleted in Dagster."""
+    import dataclasses
+
+    from rai_platform.console.pages import show_history
+    from rai_platform.home import Home
+    from rai_platform.pipeline.models import find_models
+
+    settings, output = read_settings(), Output(as_json)
+    with Home(settings).ledger.read() as reader:
+        entries = list(reader.entries(model=name))
+    if not entries:
+        find_models(settings).named(name)
+    if as_json:
+        output.json([dataclasses.asdict(entry) for entry in entries])
+    else:
+        show_history(output.page, entries)
+
+
+@app.command()
+def ui(
+    port: Annotated[int, typer.Option(help="Of Dagster's pages.")] = 3000,
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+) -> None:
+    """Open Dagster's pages and start its daemon, on this machine."""
+    from rai_platform.pipeline.instance import configuration_file, open_instance
+
+    settings = read_settings()
+    open_instance(settings).dispose()
+    told = Output().told
+    told.print(f"Dagster: http://{host}:{port}   (stop with Ctrl-C)")
+    told.print(
+        f"[dim]MLflow's pages: {sys.prefix}/bin/mlflow ui --backend-store-uri {settings.tracking_uri} --port 5000[/]"
+    )
+    workspace = configuration_file("workspace.yaml", settings)
+    dagster = str(Path(sys.prefix) / "bin" / "dagster")
+    os.execv(dagster, [dagster, "dev", "-w", str(workspace), "-h", host, "-p", str(port)])  # noqa: S606 - our own words
+
+
+@app.command()
+def doctor(
+    mend: Annotated[bool, typer.Option("--mend", help="Put MLflow's aliases where the ledger says.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Check the machine, the packages, the home, the ledger, and that Dagster and MLflow agree with it."""
+    import dataclasses
+
+    from rai_platform.console.doctor import examine, mend_aliases
+    from rai_platform.console.pages import show_homes
+    from rai_platform.home import Home
+    from rai_platform.pipeline.instance import open_instance
+    from rai_platform.pipeline.models import find_models
+
+    settings, output = read_settings(), Output(as_json)
+    with stdout_kept_clean():
+        home, models = Home(settings), find_models(settings)
+        with open_instance(settings) as instance:
+            mended = mend_aliases(home, models) if mend else []
+            found = list(examine(settings, home, instance, models))
+    if as_json:
+        output.json({"diagnoses": [dataclasses.asdict(item) for item in found], "mended": mended})
+    else:
+        show_homes(output.told, settings)
+        signs = {"ok": "[green]✓[/]", "warning": "[yellow]•[/]", "broken": "[red]✗[/]"}
+        for line in mended:
+            output.page.print(f"[green]put right[/] {line}")
+        for item in found:
+            output.page.print(
+                f"{signs[item.state]} {item.subject}: {item.found}" + (f"\n    → {item.mend}" if item.mend else "")
+            )
+    if any(item.state == "broken" for item in found):
+        raise typer.Exit(1)
+
+
+def main() -> None:
+    """The entry point: one clear error, no traceback, and the exit code that belongs to it."""
+    as_json = "--json" in sys.argv[1:]
+    warnings.simplefilter("ignore")  # a person at the prompt can do nothing about a library's deprecations
+    try:
+        code = app(standalone_mode=False)
+    except RaiError as error:
+        sys.exit(_tell(error, as_json))
+    except click.ClickException as error:
+        if as_json:
+            sys.exit(_tell(BadInput(error.format_message()), as_json))
+        error.show()
+        sys.exit(2)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(130)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _run(definition: Any, settings: Settings, assets: tuple[str, ...], output: Output) -> None:
+    from rai_platform.console.pages import show_homes, show_outcome
+    from rai_platform.console.progress import Progress
+    from rai_platform.home import Home
+    from rai_platform.pipeline.instance import open_instance
+    from rai_platform.pipeline.launching import launch
+    from rai_platform.pipeline.status import status_of
+
+    show_homes(output.told, settings)
+    with stdout_kept_clean(), open_instance(settings) as instance:
+        with Progress(output.told) as progress:
+            launched = launch(definition, settings, instance, assets=assets, listen=progress)
+        outcome = status_of(definition.name, Home(settings), instance, definition, run_id=launched.run_id)
+    broken = [error for error in launched.errors if error.kind == LedgerBroken.__name__]
+    if launched.errors and not broken:
+        raise launched.errors[0].as_error
+    refused = outcome.decision == "refused" or bool(broken) or (not launched.success and outcome.decision is None)
+    if output.as_json:
+        output.json({**outcome.as_json(), **({"decision": "refused"} if refused else {})})
+    else:
+        show_outcome(output.page, outcome, _card(settings, definition.name))
+        if outcome.decision:
+            output.page.print("[dim]look around: rai ui[/]")
+    if refused:
+        raise typer.Exit(REFUSED)
+
+
+def _card(settings: Settings, name: str) -> Path | None:
+    return settings.home / "cards" / name / "model_card.html"
+
+
+def _tell(error: RaiError, as_json: bool) -> int:
+    output = Output(as_json)
+    if as_json:
+        output.json({"error": {"code": error.code, "message": error.message, "where": error.where}})
+    else:
+        output.told.print(f"[red]error[/] {error}", markup=True)
+    return error.exit_code
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""What `rai` prints and asks, apart from what it does."""

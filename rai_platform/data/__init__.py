@@ -1,0 +1,1 @@
+"""Read, validate, split and screen: what happens to data before anything is trained."""

@@ -1,0 +1,175 @@
+"""Rows about people, typed and digested: what a model learns from or is judged on."""
+
+import hashlib
+import io
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    import pandas as pd
+
+FEATURE, SENSITIVE = "feature:", "sensitive:"
+MISSING_GROUP = "(missing)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """Rows with their outcome, the groups they belong to, and where they came from.
+
+    Attributes:
+        features: what the model sees (rows, features); numbers as int64 or float64, categories as text or None.
+        y_true: 1 where the row has the positive label, else 0 (rows,).
+        sensitive_features: the group of every row by declared sensitive feature, as text (rows, sensitive features);
+            rows without a value are in the group ``(missing)``.
+        weight: sampling weight (rows,), or None where all rows count the same.
+        row_key: the row's position in its source (rows,).
+        record: hash of the whole source row (rows,), to find the same person twice.
+        source: the source in words.
+        fingerprint: changes when the source changes.
+    """
+
+    features: "pd.DataFrame"
+    y_true: "npt.NDArray[np.int8]"
+    sensitive_features: "pd.DataFrame"
+    weight: "npt.NDArray[np.float64] | None"
+    row_key: "npt.NDArray[np.int64]"
+    record: "npt.NDArray[np.uint64]"
+    source: str
+    fingerprint: str
+
+    @property
+    def n(self) -> int:
+        """Number of rows."""
+        return len(self.y_true)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the content: column names, types and values, row by row; independent of the file format."""
+        digest = hashlib.sha256()
+        frame = self._frame()
+        for column in frame.columns:
+            if column != "record":
+                _feed(digest, column, frame[column])
+        return digest.hexdigest()
+
+    def take(self, rows: "npt.NDArray[np.int64]") -> Self:
+        """The rows at the given positions, in that order."""
+        return type(self)(
+            features=self.features.iloc[rows].reset_index(drop=True),
+            y_true=self.y_true[rows],
+            sensitive_features=self.sensitive_features.iloc[rows].reset_index(drop=True),
+            weight=None if self.weight is None else self.weight[rows],
+            row_key=self.row_key[rows],
+            record=self.record[rows],
+            source=self.source,
+            fingerprint=self.fingerprint,
+        )
+
+    def groups(self, feature: str) -> "pd.Series[str]":
+        """The group of every row by a sensitive feature, or by an intersection such as ``sex_x_race`` (rows,)."""
+        if feature in self.sensitive_features.columns:
+            return self.sensitive_features[feature]
+        return crossed(self.sensitive_features, feature)
+
+    def to_bytes(self) -> bytes:
+        """The sample as Parquet."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        table = pa.Table.from_pandas(self._frame(), preserve_index=False)
+        about = json.dumps({"source": self.source, "fingerprint": self.fingerprint})
+        buffer = io.BytesIO()
+        pq.write_table(table.replace_schema_metadata({b"rai_sample": about.encode()}), buffer, compression="zstd")
+        return buffer.getvalue()
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> Self:
+        """The sample that ``to_bytes`` wrote."""
+        import pandas as pd
+        import pyarrow.parquet as pq
+
+        table = pq.read_table(io.BytesIO(content))
+        about = json.loads(table.schema.metadata[b"rai_sample"])
+        frame = table.to_pandas()
+        named = {
+            prefix: [column for column in frame.columns if column.startswith(prefix)] for prefix in (FEATURE, SENSITIVE)
+        }
+        parts = {
+            prefix: frame[columns].rename(columns=lambda name, prefix=prefix: name.removeprefix(prefix))
+            for prefix, columns in named.items()
+        }
+        weight = frame["weight"].to_numpy("float64") if "weight" in frame else None
+        return cls(
+            features=parts[FEATURE],
+            sensitive_features=pd.DataFrame(parts[SENSITIVE]),
+            weight=weight,
+            y_true=frame["y_true"].to_numpy("int8"),
+            row_key=frame["row_key"].to_numpy("int64"),
+            record=frame["record"].to_numpy("uint64"),
+            **about,
+        )
+
+    def _frame(self) -> "pd.DataFrame":
+        import pandas as pd
+
+        columns: dict[str, object] = {"row_key": self.row_key, "record": self.record, "y_true": self.y_true}
+        if self.weight is not None:
+            columns["weight"] = self.weight
+        columns |= {f"{SENSITIVE}{name}": self.sensitive_features[name].to_numpy() for name in self.sensitive_features}
+        columns |= {f"{FEATURE}{name}": self.features[name].to_numpy() for name in self.features}
+        return pd.DataFrame(columns)
+
+
+def crossed(sensitive_features: "pd.DataFrame", intersection: str) -> "pd.Series[str]":
+    """The group of every row by several features at once: ``female & Black`` (rows,)."""
+    from rai_platform.spec.model import INTERSECTION
+
+    names = intersection.split(INTERSECTION)
+    joined = sensitive_features[names[0]]
+    for name in names[1:]:
+        joined = joined + " & " + sensitive_features[name]
+    return joined
+
+
+def in_order(groups: Iterable[str]) -> list[str]:
+    """The names of groups as a person would list them: ``under 30`` before ``30 to under 50``, ``(missing)`` last."""
+
+    def place(group: str) -> list[tuple[int, float, str]]:
+        parts = group.split(" & ")
+        numbers = [re.match(r"(under )?(-?[\d.]+)", part) for part in parts]
+        return [
+            (2, 0.0, part)
+            if part.startswith("(")
+            else (0, float(number[2]) - (0.5 if number[1] else 0.0), part)
+            if number
+            else (1, 0.0, part)
+            for part, number in zip(parts, numbers, strict=True)
+        ]
+
+    return sorted(set(groups), key=place)
+
+
+def _feed(digest: "hashlib._Hash", name: str, column: "pd.Series[Any]") -> None:
+    """Adds one column: its name and type, then its values in a form that does not depend on how they are stored."""
+    import numpy as np
+    import pyarrow as pa
+
+    kind = "text" if column.dtype == object else column.dtype.kind
+    digest.update(f"{name}\0{kind}\0{len(column)}\0".encode())
+    if kind != "text":
+        values = column.to_numpy("<f8" if kind == "f" else "<i8")
+        if kind == "f":  # one bit pattern for every NaN, one zero
+            values = np.where(np.isnan(values), np.nan, values) + 0.0
+        digest.update(values.tobytes())
+        return
+    text = pa.array(column, type=pa.large_string(), from_pandas=True)
+    digest.update(np.asarray(text.is_null()).tobytes())
+    filled = text.fill_null("")
+    lengths = pa.compute.binary_length(filled)
+    digest.update(np.asarray(lengths, dtype="<i8").tobytes())
+    digest.update("".join(filled.to_pylist()).encode())

@@ -1,0 +1,118 @@
+"""The screen of data: is the table sound, and is everybody in it?"""
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from rai_platform.data.preparation import PreparedData
+from rai_platform.data.report import ColumnSummary, DataReport, GroupLabels, Violation
+from rai_platform.data.sample import Sample, in_order
+from rai_platform.data.schema import check_schema, infer_schema, read_schema
+from rai_platform.spec.model import ModelSpec
+from rai_platform.statistics.estimates import Estimate, Exact, weighted_proportion
+
+
+def screen_training_data(prepared: PreparedData, spec: ModelSpec) -> DataReport:
+    """What was found about the rows that are learned from."""
+    sample = prepared.training
+    if sample is None:
+        raise ValueError("predictions alone have no training data")
+    measured: dict[str, Estimate] = {
+        "missing_rate": Exact(value=float(sample.features.isna().mean().max()), n=sample.n),
+        "duplicate_rate": Exact(value=float(pd.Series(sample.record).duplicated().mean()), n=sample.n),
+    }
+    rules = _declared(sample, prepared.training_table, spec)
+    return _report("training", sample, spec, rules, measured, {})
+
+
+def screen_test_data(prepared: PreparedData, spec: ModelSpec) -> DataReport:
+    """What was found about the rows that are judged on, compared with those that were learned from."""
+    training, sample = prepared.training, prepared.test
+    declared = _declared(sample, prepared.test_table, spec)
+    if training is None:
+        why = "predictions alone: nobody knows what their model learned from"
+        return _report("test", sample, spec, declared, {}, {"leakage_rate": why})
+    inferred = check_schema(sample.features, infer_schema(training.features))
+    seen = float(np.isin(sample.record, training.record).mean())
+    measured: dict[str, Estimate] = {"leakage_rate": Exact(value=seen, n=sample.n)}
+    return _report("test", sample, spec, _both(inferred, declared), measured, {})
+
+
+Found = tuple[npt.NDArray[np.bool_], tuple[Violation, ...]]
+
+
+def _declared(sample: Sample, table: pd.DataFrame, spec: ModelSpec) -> Found | None:
+    if spec.data.rules is None:
+        return None
+    return check_schema(table.iloc[sample.row_key], read_schema(spec.data.rules))
+
+
+def _both(one: Found, other: Found | None) -> Found:
+    if other is None:
+        return one
+    return one[0] | other[0], (*one[1], *other[1])
+
+
+def _report(
+    role: str,
+    sample: Sample,
+    spec: ModelSpec,
+    found: Found | None,
+    measured: dict[str, Estimate],
+    not_estimable: dict[str, str],
+) -> DataReport:
+    sound = _is_sound(sample)
+    broken, violations = _both(sound, found)
+    measured = {"schema_violation_rate": Exact(value=float(broken.mean()), n=sample.n), **measured}
+    return DataReport(
+        role="training" if role == "training" else "test",
+        data_digest=sample.digest,
+        n=sample.n,
+        label_rate=float(np.average(sample.y_true, weights=sample.weight)),
+        columns=tuple(_summary(sample.features[name]) for name in sample.features),
+        violations=violations,
+        measured=measured,
+        not_estimable=not_estimable,
+        groups={feature: _group_labels(sample, feature) for feature in spec.group_features},
+    )
+
+
+def _is_sound(sample: Sample) -> Found:
+    """Rules that hold for every table: a row says something about the person at all."""
+    empty = (
+        sample.features.isna().all(axis=1).to_numpy() if sample.features.shape[1] else np.zeros(sample.n, dtype=bool)
+    )
+    told = (Violation(column="", rule="a row has at least one feature", rows=int(empty.sum()), example="all missing"),)
+    return empty, told if empty.any() else ()
+
+
+def _summary(column: pd.Series) -> ColumnSummary:
+    missing_rate = float(column.isna().mean())
+    if column.dtype == object:
+        common = column.value_counts().head(3)
+        values = ", ".join(f"{value} {count / max(column.notna().sum(), 1):.0%}" for value, count in common.items())
+        return ColumnSummary(name=str(column.name), kind="category", missing_rate=missing_rate, values=values)
+    low, middle, high = (f"{column.quantile(at):g}" for at in (0.0, 0.5, 1.0))
+    return ColumnSummary(
+        name=str(column.name), kind="number", missing_rate=missing_rate, values=f"{low} to {high}, median {middle}"
+    )
+
+
+def _group_labels(sample: Sample, feature: str) -> tuple[GroupLabels, ...]:
+    groups = sample.groups(feature).to_numpy()
+    found = []
+    for group in in_order(groups):
+        member = groups == group
+        labelled = weighted_proportion(
+            sample.y_true[member] == 1, None if sample.weight is None else sample.weight[member]
+        )
+        found.append(
+            GroupLabels(
+                group=group,
+                n=labelled.n,
+                share=labelled.n / sample.n,
+                positives=labelled.successes,
+                trials=labelled.trials,
+            )
+        )
+    return tuple(found)

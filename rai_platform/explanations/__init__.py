@@ -1,0 +1,1 @@
+"""SHAP attributions: what moves the score, for everybody and by group."""

@@ -1,0 +1,99 @@
+"""The explanation of a model as a value."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from rai_platform.spec.subject import Subject
+
+Method = Literal["tree", "linear", "permutation"]
+Output = Literal["log odds", "probability", "margin"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Importance:
+    """How much a feature moves the output, on average.
+
+    Attributes:
+        feature: the column.
+        mean_absolute: mean absolute attribution, in units of the output.
+        lower: 95 % bound, from drawing the explained rows again.
+        upper: 95 % bound.
+    """
+
+    feature: str
+    mean_absolute: float
+    lower: float
+    upper: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExplainedRow:
+    """One person's score, taken apart.
+
+    Attributes:
+        row_key: the row's position in its source.
+        output: what the model gave, in units of the explanation.
+        attributions: by feature, in the order of the report (features,).
+        values: the feature values as text (features,).
+    """
+
+    row_key: int
+    output: float
+    attributions: tuple[float, ...]
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanations:
+    """What moves the score of one model on one set of data.
+
+    Attributes:
+        subject: the model and the data.
+        not_possible: why nothing could be explained; None where something was.
+        method: how attributions were computed.
+        output: what they add up to.
+        features: the columns, most important first.
+        base_value: the output where nothing is known about a person.
+        n: rows explained.
+        importance: by feature, most important first.
+        replicates: mean absolute attributions when the rows are drawn again (replicates, features), in the order of
+            ``features``.
+        by_group: mean absolute attribution by sensitive feature, group and feature (in the order of ``features``).
+        additivity_error: largest gap between output and base value plus attributions, in units of the output's
+            standard deviation.
+        rows: a sample of explained rows.
+        code_version: of the measuring code.
+    """
+
+    subject: Subject
+    not_possible: str | None
+    method: Method | None
+    output: Output | None
+    features: tuple[str, ...]
+    base_value: float
+    n: int
+    importance: tuple[Importance, ...]
+    replicates: tuple[tuple[float, ...], ...]
+    by_group: dict[str, dict[str, tuple[float, ...]]]
+    additivity_error: float | None
+    rows: tuple[ExplainedRow, ...]
+    code_version: str
+
+
+def nothing_to_explain(subject: Subject, why: str, *, code_version: str) -> Explanations:
+    """The report of a model that cannot be asked, such as a vendor's score."""
+    return Explanations(
+        subject=subject,
+        not_possible=why,
+        method=None,
+        output=None,
+        features=(),
+        base_value=0.0,
+        n=0,
+        importance=(),
+        replicates=(),
+        by_group={},
+        additivity_error=None,
+        rows=(),
+        code_version=code_version,
+    )

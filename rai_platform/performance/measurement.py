@@ -1,0 +1,195 @@
+"""Accuracy, discrimination and calibration, from predictions."""
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.metrics import roc_curve
+
+from rai_platform.data.sample import Sample
+from rai_platform.fairness.report import must_match
+from rai_platform.performance.report import CalibrationBin, PerformanceReport
+from rai_platform.statistics.estimates import (
+    Estimate,
+    NormalEstimate,
+    Replicates,
+    paired_difference,
+    weighted_mean,
+    weighted_proportion,
+)
+from rai_platform.training.predictions import Predictions
+
+BINS = 10
+REPLICATES = 1000
+ROC_POINTS = 100
+LEAST_PROBABILITY = 1e-15  # the clip that scikit-learn's log_loss applies to float64
+
+Floats = npt.NDArray[np.float64]
+
+
+def measure_performance(
+    predictions: Predictions, sample: Sample, *, majority_label: int | None, seed: int, code_version: str
+) -> PerformanceReport:
+    """How well the predictions fit the labels.
+
+    Args:
+        predictions: of one model on the sample.
+        sample: the test data.
+        majority_label: the commonest label in training; that of the sample where None.
+        seed: of the bootstrap.
+        code_version: of the measuring code.
+
+    Raises:
+        EvidenceMismatch: the predictions are about other data.
+    """
+    must_match(predictions, sample)
+    y_true, weight = sample.y_true, sample.weight
+    label_rate = float(np.average(y_true, weights=weight))
+    majority = majority_label if majority_label is not None else int(label_rate >= 0.5)
+    right = predictions.y_pred == y_true
+    measured: dict[str, Estimate] = {
+        "accuracy": weighted_proportion(right, weight),
+        "accuracy_gain": paired_difference(right, y_true == majority, weight),
+    }
+    not_estimable: dict[str, str] = {}
+    if 0 < label_rate < 1:
+        measured["balanced_accuracy"] = balanced_accuracy(right, y_true, weight)
+        if predictions.y_score is not None:
+            measured["roc_auc"] = roc_auc(y_true, predictions.y_score, weight)
+    else:
+        not_estimable["balanced_accuracy"] = not_estimable["roc_auc"] = "the test data hold only one label"
+    if predictions.y_score is None:
+        not_estimable["roc_auc"] = "only decisions are known, no scores"
+    calibration: tuple[CalibrationBin, ...] = ()
+    if predictions.y_score is not None and predictions.score_is_probability:
+        measured |= _probability_metrics(predictions.y_score, y_true, weight, seed)
+        calibration = calibration_bins(predictions.y_score, y_true, weight)
+    else:
+        for metric in ("log_loss", "brier_score", "expected_calibration_error"):
+            not_estimable[metric] = "the scores are not probabilities"
+    return PerformanceReport(
+        subject=predictions.subject,
+        n=sample.n,
+        label_rate=label_rate,
+        majority_label=majority,
+        majority_accuracy=weighted_proportion(y_true == majority, weight),
+        confusion=_confusion(y_true, predictions.y_pred),
+        measured=measured,
+        not_estimable=not_estimable,
+        calibration=calibration,
+        roc=_roc_points(y_true, predictions.y_score, weight),
+        code_version=code_version,
+    )
+
+
+def balanced_accuracy(
+    right: npt.NDArray[np.bool_], y_true: npt.NDArray[np.int8], weight: Floats | None
+) -> NormalEstimate:
+    """The mean of true positive rate and true negative rate, with the error of a mean of two independent proportions."""
+    rates = [
+        weighted_proportion(right[y_true == label], None if weight is None else weight[y_true == label])
+        for label in (0, 1)
+    ]
+    variance = sum(
+        # One success and one failure more keep the error above 0 where a rate is 0 or 1 (Agresti and Coull, 1998).
+        (rate.successes + 1) * (rate.trials - rate.successes + 1) / (rate.trials + 2) ** 3
+        for rate in rates
+    )
+    value = sum(rate.value for rate in rates) / 2
+    return NormalEstimate(value=value, standard_error=math.sqrt(variance) / 2, n=len(right), most=1.0)
+
+
+def roc_auc(y_true: npt.NDArray[np.int8], y_score: Floats, weight: Floats | None) -> NormalEstimate:
+    """The chance that a positive row scores above a negative one, ties counting half, with DeLong's standard error.
+
+    Source: DeLong, DeLong and Clarke-Pearson, Comparing the areas under two or more correlated ROC curves,
+    Biometrics 44, 1988; weighted by the rows' sampling weights where there are any.
+    """
+    w = np.ones(len(y_true)) if weight is None else weight
+    positive = y_true == 1
+    above = _share_below(y_score[positive], y_score[~positive], w[~positive])
+    below = 1 - _share_below(y_score[~positive], y_score[positive], w[positive])
+    area = float(np.average(above, weights=w[positive]))
+    variance = sum(
+        float(np.sum(part**2 * (values - area) ** 2) / part.sum() ** 2) * len(part) / max(len(part) - 1, 1)
+        for values, part in ((above, w[positive]), (below, w[~positive]))
+    )
+    return NormalEstimate(value=area, standard_error=math.sqrt(variance), n=len(y_true), scale="logit", most=1.0)
+
+
+def calibration_bins(
+    y_score: Floats, y_true: npt.NDArray[np.int8], weight: Floats | None
+) -> tuple[CalibrationBin, ...]:
+    """Score against observed rate over ten bins of equal width; empty bins are left out."""
+    which = np.minimum((y_score * BINS).astype("int64"), BINS - 1)
+    found = []
+    for number in range(BINS):
+        member = which == number
+        if member.any():
+            inside = None if weight is None else weight[member]
+            found.append(
+                CalibrationBin(
+                    mean_score=float(np.average(y_score[member], weights=inside)),
+                    observed=weighted_proportion(y_true[member] == 1, inside),
+                )
+            )
+    return tuple(found)
+
+
+def expected_calibration_error(bins: tuple[CalibrationBin, ...], *, seed: int) -> Replicates:
+    """The mean distance of score and observed rate over the bins, weighted by their rows.
+
+    Its bounds come from drawing the counts of the bins again. The distance is never negative, so drawing again adds to
+    it: the upper bound errs on the side of caution.
+
+    Source: Naeini, Cooper and Hauskrecht, Obtaining well calibrated probabilities using Bayesian binning, AAAI 2015.
+    """
+    size = np.array([bin_.observed.trials for bin_ in bins])
+    said = np.array([bin_.mean_score for bin_ in bins])
+    rate = np.array([bin_.observed.value for bin_ in bins])
+    rng = np.random.default_rng(seed)
+    drawn_sizes = rng.multinomial(round(size.sum()), size / size.sum(), size=REPLICATES)
+    drawn = rng.binomial(drawn_sizes, rate) / np.maximum(drawn_sizes, 1)
+    replicates = np.sum(drawn_sizes * np.abs(drawn - said), axis=1) / drawn_sizes.sum(axis=1)
+    return Replicates(
+        value=float(np.average(np.abs(rate - said), weights=size)),
+        replicates=tuple(np.sort(replicates).tolist()),
+        n=sum(bin_.observed.n for bin_ in bins),
+    )
+
+
+def _probability_metrics(
+    y_score: Floats, y_true: npt.NDArray[np.int8], weight: Floats | None, seed: int
+) -> dict[str, Estimate]:
+    clipped = np.clip(y_score, LEAST_PROBABILITY, 1 - LEAST_PROBABILITY)
+    losses = -np.where(y_true == 1, np.log(clipped), np.log1p(-clipped))
+    return {
+        "log_loss": weighted_mean(losses, weight),
+        "brier_score": weighted_mean((y_score - y_true) ** 2, weight, most=1.0),
+        "expected_calibration_error": expected_calibration_error(calibration_bins(y_score, y_true, weight), seed=seed),
+    }
+
+
+def _share_below(scores: Floats, others: Floats, weight: Floats) -> Floats:
+    """For every score the weighted share of the others that lie below it, ties counting half."""
+    order = np.argsort(others, kind="stable")
+    ranked, cumulative = others[order], np.concatenate([[0.0], np.cumsum(weight[order])])
+    below = cumulative[np.searchsorted(ranked, scores, side="left")]
+    up_to = cumulative[np.searchsorted(ranked, scores, side="right")]
+    share: Floats = (below + up_to) / 2 / cumulative[-1]
+    return share
+
+
+def _confusion(y_true: npt.NDArray[np.int8], y_pred: npt.NDArray[np.int8]) -> tuple[int, int, int, int]:
+    a, b, c, d = np.bincount(2 * y_true.astype("int64") + y_pred, minlength=4).tolist()
+    return a, b, c, d
+
+
+def _roc_points(
+    y_true: npt.NDArray[np.int8], y_score: Floats | None, weight: Floats | None
+) -> tuple[tuple[float, float], ...]:
+    if y_score is None or len(set(y_true.tolist())) < 2:
+        return ()
+    fpr, tpr, _ = roc_curve(y_true, y_score, sample_weight=weight)
+    at = np.unique(np.linspace(0, len(fpr) - 1, ROC_POINTS).round().astype(int))
+    return tuple((float(x), float(y)) for x, y in zip(fpr[at], tpr[at], strict=True))

@@ -1,0 +1,128 @@
+"""The model card's step: collect the verdicts, write the card, and attach it to the candidate's MLflow run."""
+
+from collections.abc import Mapping
+
+from rai_platform.card.building import Evidence, Judged, build_card
+from rai_platform.card.document import ModelCard
+from rai_platform.card.figures import PERFORMANCE_ORDER
+from rai_platform.fairness.metrics import DISPARITIES, RATES, group_rates, measure_disparity
+from rai_platform.pipeline.code_versions import code_versions
+from rai_platform.pipeline.steps import Step
+from rai_platform.release.decision import choose_verdicts, disclosures
+from rai_platform.release.records import RecordedVerdict, read_production, read_verdicts
+from rai_platform.spec.policy import requirement_for
+from rai_platform.spec.reading import ModelDefinition
+from rai_platform.spec.requirements import RequiredCheck, blocking_checks, required_checks
+from rai_platform.spec.subject import Subject
+from rai_platform.training.candidate import Candidate
+
+CARD_FILES = ("model_card.json", "model_card.html", "model_card.md")
+
+
+def write_card(step: Step, candidate: Candidate, evidence: Evidence) -> ModelCard:
+    """The card, on record in MLflow beside the figures it was filled from."""
+    from rai_platform.registry.tracking import log_document, log_figures
+
+    subject = evidence.performance.subject
+    with step.home.ledger.read() as reader:
+        production = read_production(reader, step.definition.name)
+    card = build_card(
+        step.definition,
+        candidate,
+        evidence,
+        judged(step, subject, candidate.training_digest),
+        test_source=_test_source(step.definition),
+        replaces=production.sequence if production else None,
+        created_at=step.now,
+    )
+    client = step.home.registry.client
+    log_figures(client, candidate.mlflow_run_id, figures(evidence))
+    for name, content in render_files(card, evidence, step.definition).items():
+        log_document(client, candidate.mlflow_run_id, f"card/{name}", content)
+        _keep(step, name, content)
+    return card
+
+
+def judged(step: Step, subject: Subject, training_digest: str | None) -> Judged:
+    """The verdicts that count for every required check, and what follows from them."""
+    checks = required_checks(step.definition)
+    verdicts, _ = chosen(step, checks, subject, training_digest)
+    _, reasons = chosen(step, blocking_checks(step.definition), subject, training_digest)
+    found = {(item.verdict.asset, item.verdict.check) for item in verdicts}
+    return Judged(
+        verdicts=tuple(item.verdict for item in verdicts),
+        missing=tuple(f"{check.asset}: {check.name}" for check in checks if (check.asset, check.name) not in found),
+        reasons=tuple(reasons),
+        disclosed=disclosures(verdicts),
+    )
+
+
+def chosen(
+    step: Step, checks: tuple[RequiredCheck, ...], subject: Subject, training_digest: str | None
+) -> tuple[list[RecordedVerdict], list[str]]:
+    """The verdicts on record that count for some checks, and the reasons against a release."""
+    with step.home.ledger.read() as reader:
+        recorded = tuple(read_verdicts(reader, step.definition.name))
+    return choose_verdicts(
+        checks,
+        recorded,
+        subject=subject,
+        training_digest=training_digest,
+        policy_digest=step.definition.policy.digest,
+        code_versions=code_versions(),
+    )
+
+
+def render_files(card: ModelCard, evidence: Evidence, definition: ModelDefinition) -> dict[str, bytes]:
+    """The card as JSON, HTML and Markdown."""
+    from rai_platform.card.plots import draw_card
+    from rai_platform.card.rendering import render_html, render_json, render_markdown
+
+    pictures = draw_card(
+        card, evidence.performance, evidence.explanations, evidence.robustness, four_fifths=selection_limit(definition)
+    )
+    return dict(
+        zip(
+            CARD_FILES,
+            (render_json(card), render_html(card, pictures).encode(), render_markdown(card).encode()),
+            strict=True,
+        )
+    )
+
+
+def selection_limit(definition: ModelDefinition) -> float | None:
+    """The smallest ratio of selection rates that the policy allows for every feature; None where it has no such limit."""
+    requirement = requirement_for(definition.policy, "disparate_impact", None)
+    return requirement.min if requirement else None
+
+
+def figures(evidence: Evidence) -> Mapping[str, float | None]:
+    """Every figure of the evidence, by the name it has in MLflow."""
+    named: dict[str, float | None] = {
+        f"performance.{name}": measured.value if (measured := evidence.performance.measured.get(name)) else None
+        for name in PERFORMANCE_ORDER
+    }
+    for feature, cells in evidence.fairness.cells.items():
+        for disparity in DISPARITIES.values():
+            named[f"fairness.{disparity.name}.{feature}"] = measure_disparity(cells, disparity).estimate
+        for rate in RATES:
+            for group, value in group_rates(cells, rate).items():
+                named[f"fairness.{rate.name}.{feature}.{group}"] = value.value if value else None
+    for row in evidence.explanations.importance:
+        named[f"explanation.mean_abs_shap.{row.feature}"] = row.mean_absolute
+    named["explanation.additivity_error"] = evidence.explanations.additivity_error
+    for score in evidence.robustness.scores:
+        named[f"robustness.accuracy.{score.perturbation}.{score.strength:g}"] = score.accuracy.value
+    return named
+
+
+def _test_source(definition: ModelDefinition) -> str:
+    table = definition.spec.split.test_table or definition.spec.data.table
+    return table.path.rsplit("/", 1)[-1]
+
+
+def _keep(step: Step, name: str, content: bytes) -> None:
+    """A copy where a person finds it: ``RAI_HOME/cards/<model>/``."""
+    folder = step.home.settings.home / "cards" / step.definition.name
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_bytes(content)

@@ -1,0 +1,134 @@
+"""The step of ``production_model``: put everything on the table, decide, and act on the decision."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from rai_platform.card.document import ModelCard
+from rai_platform.data.sample import Sample
+from rai_platform.errors import EvidenceMissing, LedgerBroken, PromotionConflict, RaiError, TamperedArtifact
+from rai_platform.pipeline.code_versions import code_versions
+from rai_platform.pipeline.history import DagsterHistory
+from rai_platform.pipeline.steps import Step, evidence_digests
+from rai_platform.release.decision import AlreadyInProduction, CardOnFile, Dossier, Promotion, Refusal, decide
+from rai_platform.release.records import (
+    Production,
+    confirmation_entry,
+    read_production,
+    read_unfinished,
+    read_verdicts,
+    refusal_entry,
+)
+from rai_platform.spec.subject import Subject
+from rai_platform.training.candidate import Candidate
+from rai_platform.training.loading import stored_files
+
+DOCUMENTS = ("model_card.json", "model_card.html", "model_card.md")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Released:
+    """What is in production after the step, and what was put right on the way."""
+
+    production: Production
+    is_new: bool
+    put_right: str | None
+
+
+def attempt_release(step: Step, history: DagsterHistory) -> Released | Refusal:
+    """Promotes the candidate if the evidence allows it; refuses, with every reason, if not."""
+    problems = step.home.ledger.problems()
+    if problems:
+        return Refusal(reasons=tuple(f"the ledger does not verify: {problem}" for problem in problems))
+    put_right = step.home.registry.bring_in_line(step.definition.name)
+    subject: Subject | None = None
+    decision: Promotion | AlreadyInProduction | Refusal
+    try:
+        candidate: Candidate = step.values.read(step.key("candidate_model"))
+        sample: Sample = step.values.read(step.key("test_data"))
+        subject = Subject(model_digest=candidate.model_digest, data_digest=sample.digest)
+        decision = decide(_dossier(step, history, candidate, subject))
+        if isinstance(decision, Promotion):
+            production = step.home.registry.promote(decision, candidate, _documents(step), run_id=step.run_id)
+            return Released(production=production, is_new=True, put_right=put_right)
+    except (EvidenceMissing, TamperedArtifact, PromotionConflict, LedgerBroken) as error:
+        decision = Refusal(reasons=(str(error),))
+    if isinstance(decision, AlreadyInProduction) and subject is not None:
+        step.home.ledger.append(
+            [
+                confirmation_entry(
+                    decision.production,
+                    candidate=subject,
+                    policy_digest=step.definition.policy.digest,
+                    run_id=step.run_id,
+                )
+            ]
+        )
+        return Released(production=decision.production, is_new=False, put_right=put_right)
+    if isinstance(decision, Refusal):
+        _record(step, decision, subject)
+        return decision
+    raise TypeError(f"no such decision: {decision}")
+
+
+def _dossier(step: Step, history: DagsterHistory, candidate: Candidate, subject: Subject) -> Dossier:
+    objections: list[str] = []
+    try:
+        stored_files(candidate, step.home.store)
+    except RaiError as error:
+        objections.append(str(error))
+    card: ModelCard = step.values.read(step.key("model_card"))
+    evidence = evidence_digests(step)
+    for asset in evidence:
+        step.values.read(step.key(asset))  # its bytes are what its digest says
+    with step.home.ledger.read() as reader:
+        objections += history.objections(reader)
+        return Dossier(
+            definition=step.definition,
+            subject=subject,
+            training_digest=candidate.training_digest,
+            evidence=evidence,
+            card=CardOnFile(
+                digest=step.values.digest(step.key("model_card")),
+                subject=card.subject,
+                policy_digest=card.policy.digest,
+                evidence=card.evidence,
+                replaces=card.replaces,
+            ),
+            verdicts=tuple(read_verdicts(reader, step.definition.name)),
+            unfinished=tuple(read_unfinished(reader, step.definition.name)),
+            production=read_production(reader, step.definition.name),
+            code_versions=code_versions(),
+            objections=tuple(objections),
+        )
+
+
+def _documents(step: Step) -> dict[str, bytes]:
+    """The card's files, rendered anew from the card and reports on record."""
+    from rai_platform.card.building import Evidence
+    from rai_platform.pipeline.carding import render_files
+
+    def read(asset: str) -> Any:
+        return step.values.read(step.key(asset))
+
+    evidence = Evidence(
+        performance=read("performance_report"),
+        fairness=read("fairness_report"),
+        explanations=read("shap_explanations"),
+        robustness=read("robustness_scores"),
+        digests=evidence_digests(step),
+    )
+    return render_files(read("model_card"), evidence, step.definition)
+
+
+def _record(step: Step, refusal: Refusal, subject: Subject | None) -> None:
+    step.home.ledger.append(
+        [
+            refusal_entry(
+                step.definition.name,
+                reasons=refusal.reasons,
+                candidate=subject,
+                policy_digest=step.definition.policy.digest,
+                run_id=step.run_id,
+            )
+        ]
+    )

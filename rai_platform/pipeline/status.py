@@ -1,0 +1,189 @@
+"""What is in production and why, from the ledger; and where Dagster or MLflow say otherwise."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import dagster as dg
+
+from rai_platform.home import Home
+from rai_platform.pipeline.history import DagsterHistory
+from rai_platform.release.ledger import Entry, Reader
+from rai_platform.release.records import (
+    SUBJECT,
+    Production,
+    RecordedVerdict,
+    read_production,
+    read_verdicts,
+)
+from rai_platform.spec.reading import ModelDefinition
+from rai_platform.spec.requirements import required_checks
+from rai_platform.spec.subject import Subject
+from rai_platform.spec.verdict import Interval, Limit, Verdict, severest
+
+DECISIONS = ("promotion", "confirmation", "refusal")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelStatus:
+    """Where a model stands.
+
+    Attributes:
+        model: its name.
+        decision: the last one, or that of one run; None where nothing was decided.
+        production: what is in production; None where nothing is.
+        candidate: the model and data that were judged last.
+        reasons: of a refusal, and anything that is out of order.
+        verdicts: the ones that count.
+    """
+
+    model: str
+    decision: str | None
+    production: Production | None
+    candidate: Subject | None
+    reasons: tuple[str, ...]
+    verdicts: tuple[Verdict, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """The status for programs."""
+        production = self.production
+        return {
+            "model": self.model,
+            "decision": self.decision,
+            "production": None
+            if production is None
+            else {
+                "version": production.version,
+                "model_digest": production.model_digest,
+                "promoted_at": production.promoted_at,
+            },
+            "candidate": None if self.candidate is None else SUBJECT.dump_python(self.candidate, mode="json"),
+            "reasons": list(self.reasons),
+            "verdicts": [verdict_json(verdict) for verdict in self.verdicts],
+        }
+
+
+def verdict_json(verdict: Verdict) -> dict[str, Any]:
+    """A verdict for programs."""
+    return {
+        "asset": verdict.asset,
+        "check": verdict.check,
+        "requirement": verdict.requirement,
+        "metric": verdict.metric,
+        "sensitive_feature": verdict.sensitive_feature,
+        "groups": list(verdict.groups),
+        "verdict": verdict.outcome,
+        "estimate": verdict.estimate,
+        "interval": _interval_json(verdict.interval),
+        "n": verdict.n,
+        "limit": _limit_json(verdict.limit),
+        "severity": verdict.severity,
+        "policy_digest": verdict.policy_digest,
+        "subject": SUBJECT.dump_python(verdict.subject, mode="json"),
+        "reason": verdict.reason,
+    }
+
+
+def status_of(
+    name: str,
+    home: Home,
+    instance: dg.DagsterInstance,
+    definition: ModelDefinition | None,
+    *,
+    run_id: str | None = None,
+) -> ModelStatus:
+    """Where a model stands, or what one run did to it.
+
+    Args:
+        name: the model.
+        home: the platform's storage.
+        instance: Dagster's.
+        definition: None where the model's YAML is no longer there.
+        run_id: of the run whose decision and verdicts are asked for; None for the last of all.
+    """
+    with home.ledger.read() as reader:
+        decided = _last_decision(reader, name, run_id)
+        verdicts = counting_verdicts(reader, name, definition, run_id)
+        candidates = [verdict.subject for verdict in verdicts if verdict.subject.model_digest]
+        reasons = tuple(decided.body["reasons"]) if decided is not None and decided.kind == "refusal" else ()
+        if decided is not None and decided.kind == "confirmation":
+            reasons = ("identical to the production model already",)
+        return ModelStatus(
+            model=name,
+            decision=None if decided is None else ("refused" if decided.kind == "refusal" else "promoted"),
+            production=read_production(reader, name),
+            candidate=candidates[-1] if candidates else None,
+            reasons=(*reasons, *out_of_order(name, home, instance, definition, reader)),
+            verdicts=verdicts,
+        )
+
+
+def counting_verdicts(
+    reader: Reader, name: str, definition: ModelDefinition | None, run_id: str | None
+) -> tuple[Verdict, ...]:
+    """For every check the severest verdict on what it judged last; of one run, where that run judged anything."""
+    recorded = read_verdicts(reader, name)
+    in_run = [item for item in recorded if item.run_id == run_id]
+    latest: dict[tuple[str, str], RecordedVerdict] = {
+        (item.verdict.asset, item.verdict.check): item for item in (in_run or recorded)
+    }
+    order = {
+        (check.asset, check.name): place
+        for place, check in enumerate(required_checks(definition) if definition else ())
+    }
+    wanted = sorted((key for key in latest if not order or key in order), key=lambda key: order.get(key, 0))
+    return tuple(_counting(latest[key], recorded) for key in wanted)
+
+
+def out_of_order(
+    name: str, home: Home, instance: dg.DagsterInstance, definition: ModelDefinition | None, reader: Reader
+) -> list[str]:
+    """What a person should know although it changes nothing: a ledger, a Dagster record or an alias that was touched."""
+    found = [f"the ledger does not verify: {problem}" for problem in home.ledger.problems()]
+    if definition is None:
+        return [*found, "its YAML is no longer there"]
+    history = DagsterHistory(instance, definition)
+    found += [*_if_readable(lambda: history.objections(reader)), *history.forgeries(reader)]
+    production = read_production(reader, name)
+    pointed = home.registry.alias(name)
+    if pointed != (production.version if production else None):
+        found.append(
+            f"MLflow's alias points to {f'version {pointed}' if pointed else 'nothing'}, the ledger says "
+            f"{f'version {production.version}' if production else 'nothing'} is in production; the next run puts it right, and so "
+            "does `rai doctor --mend`"
+        )
+    return found
+
+
+def _if_readable(look: Callable[[], list[str]]) -> list[str]:
+    try:
+        return look()
+    except (KeyError, ValueError) as error:  # entries that were tampered with; the ledger's problems name them
+        return [f"verdicts in the ledger cannot be read: {error}"]
+
+
+def _last_decision(reader: Reader, name: str, run_id: str | None) -> Entry | None:
+    entries = reader.entries(model=name, kinds=["promotion", "confirmation", "refusal"])
+    mine = [entry for entry in entries if run_id is None or entry.body.get("run_id") == run_id]
+    return mine[-1] if mine else None
+
+
+def _counting(item: RecordedVerdict, recorded: list[RecordedVerdict]) -> Verdict:
+    verdict = item.verdict
+    same = [
+        other.verdict
+        for other in recorded
+        if (other.verdict.asset, other.verdict.check, other.verdict.subject, other.verdict.policy_digest)
+        == (verdict.asset, verdict.check, verdict.subject, verdict.policy_digest)
+    ]
+    worst = severest([other.outcome for other in same])
+    return next(other for other in reversed(same) if other.outcome == worst)
+
+
+def _interval_json(interval: Interval | None) -> list[float] | None:
+    return None if interval is None else [interval.lower, interval.upper]
+
+
+def _limit_json(limit: Limit) -> dict[str, Any]:
+    side = {"min": limit.minimum} if limit.minimum is not None else {"max": limit.maximum}
+    return {**side, "rule": limit.rule}

@@ -1,0 +1,258 @@
+"""What each asset does, in the domain's words; the heavy libraries are imported where they are used, not when Dagster loads."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import dagster as dg
+
+from rai_platform.data.sample import Sample
+from rai_platform.errors import EvidenceMismatch
+from rai_platform.explanations.report import Explanations, nothing_to_explain
+from rai_platform.fairness.report import FairnessReport, measure_fairness
+from rai_platform.home import Home
+from rai_platform.performance.report import PerformanceReport
+from rai_platform.pipeline.code_versions import code_version
+from rai_platform.pipeline.values import REPORT, StoredValues, encode
+from rai_platform.robustness.report import RobustnessScores, nothing_to_perturb
+from rai_platform.spec.reading import ModelDefinition
+from rai_platform.spec.requirements import checks_of
+from rai_platform.spec.subject import Subject
+from rai_platform.training.candidate import Candidate
+from rai_platform.training.predictions import Predictions
+
+GIVEN = "the spec brings predictions alone, and this needs the model"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """What the step of an asset works with.
+
+    Attributes:
+        definition: the model and its policy.
+        home: the platform's storage.
+        values: the assets' values as this run sees them.
+        run_id: Dagster's.
+        mlflow_run_id: gives the tracking run of this Dagster run, begun at the first call.
+    """
+
+    definition: ModelDefinition
+    home: Home
+    values: StoredValues
+    run_id: str
+    mlflow_run_id: Callable[[], str]
+
+    def key(self, asset: str) -> dg.AssetKey:
+        """The key of one of the model's assets."""
+        return dg.AssetKey([self.definition.name, asset])
+
+    @property
+    def now(self) -> str:
+        """ISO 8601, UTC."""
+        return self.home.clock().isoformat(timespec="seconds")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Produced:
+    """The value of an asset.
+
+    Attributes:
+        value: what travels on.
+        version: Dagster's data version: equal values have equal versions.
+        pointers: metadata that leads to what is stored beside the value.
+    """
+
+    value: Any
+    version: str
+    pointers: dict[str, str]
+
+
+def seed_for(subject: Subject, asset: str) -> int:
+    """A seed that follows from what is measured: measuring again gives the same, and nobody picks a lucky one."""
+    text = f"{subject.model_digest}\0{subject.data_digest}\0{asset}"
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4])
+
+
+def training_data(step: Step) -> Produced:
+    """The rows the model learns from: read, typed, split off, hashed and screened."""
+    from rai_platform.data.preparation import prepare_data
+    from rai_platform.data.screening import screen_training_data
+
+    prepared = prepare_data(step.definition.spec)
+    report = screen_training_data(prepared, step.definition.spec)
+    return _screened(step, prepared.training, report)
+
+
+def test_data(step: Step) -> Produced:
+    """The rows the model is judged on, which it has never seen."""
+    from rai_platform.data.preparation import prepare_data
+    from rai_platform.data.screening import screen_test_data
+
+    prepared = prepare_data(step.definition.spec)
+    return _screened(step, prepared.test, screen_test_data(prepared, step.definition.spec))
+
+
+def candidate_model(step: Step, training_data: Sample) -> Produced:
+    """A model trained with a fixed seed, saved without pickle, read back and found to predict the same."""
+    from rai_platform.registry.tracking import log_candidate, log_figures
+    from rai_platform.training.candidates import train_candidate
+
+    report, _ = step.values.data_report(step.key("training_data"))
+    candidate, model = train_candidate(
+        step.definition,
+        training_data,
+        report,
+        step.home.store,
+        mlflow_run_id=step.mlflow_run_id(),
+        code_version=code_version("candidate_model"),
+        now=step.now,
+    )
+    client = step.home.registry.client
+    log_candidate(client, candidate, report, training_data.source)
+    right = model.decide(training_data.features, training_data.sensitive_features) == training_data.y_true
+    log_figures(client, candidate.mlflow_run_id, {"training.accuracy": float(right.mean())})
+    return Produced(value=candidate, version=candidate.model_digest, pointers={})
+
+
+def given_model(step: Step, test_data: Sample) -> Produced:
+    """Somebody else's scores or decisions, on record by the digest of every one of them."""
+    from rai_platform.registry.tracking import log_candidate
+    from rai_platform.training.candidates import given_candidate
+
+    candidate = given_candidate(
+        step.definition,
+        test_data,
+        mlflow_run_id=step.mlflow_run_id(),
+        code_version=code_version("candidate_model"),
+        now=step.now,
+    )
+    report, _ = step.values.data_report(step.key("test_data"))
+    log_candidate(step.home.registry.client, candidate, report, test_data.source)
+    return Produced(value=candidate, version=candidate.model_digest, pointers={})
+
+
+def predictions(step: Step, candidate_model: Candidate, test_data: Sample) -> Produced:
+    """The candidate's score and decision for every row of the test data, computed once and kept."""
+    from rai_platform.training.candidates import predict
+
+    made = predict(candidate_model, test_data, step.definition.spec, step.home.store)
+    return Produced(value=made, version=made.digest, pointers={})
+
+
+def performance_report(step: Step, predictions: Predictions, test_data: Sample) -> Produced:
+    """How well the candidate does its work, each figure with an interval, against one fixed answer."""
+    from rai_platform.performance.measurement import measure_performance
+
+    majority = None
+    if not step.definition.spec.predictions:
+        screened, _ = step.values.data_report(step.key("training_data"))
+        majority = int(screened.label_rate >= 0.5)
+    report = measure_performance(
+        predictions,
+        test_data,
+        majority_label=majority,
+        seed=seed_for(predictions.subject, "performance_report"),
+        code_version=code_version("performance_report"),
+    )
+    return _stored(step, report)
+
+
+def fairness_report(step: Step, predictions: Predictions, test_data: Sample) -> Produced:
+    """What each group of people receives from the candidate."""
+    report = measure_fairness(
+        predictions,
+        test_data,
+        features=step.definition.spec.group_features,
+        code_version=code_version("fairness_report"),
+    )
+    return _stored(step, report)
+
+
+def shap_explanations(step: Step, candidate_model: Candidate, test_data: Sample) -> Produced:
+    """What moves the candidate's score, for everybody and by group."""
+    subject, version = _subject(candidate_model, test_data), code_version("shap_explanations")
+    if candidate_model.manifest.composition == "given":
+        return _stored(step, nothing_to_explain(subject, GIVEN, code_version=version))
+    from rai_platform.explanations.measurement import explain
+    from rai_platform.training.loading import load_model
+
+    report = explain(
+        load_model(candidate_model, step.home.store),
+        subject,
+        test_data,
+        seed=seed_for(subject, "shap_explanations"),
+        code_version=version,
+    )
+    return _stored(step, report)
+
+
+def robustness_scores(step: Step, candidate_model: Candidate, test_data: Sample) -> Produced:
+    """How often the candidate is right when the table is a little different."""
+    subject, version = _subject(candidate_model, test_data), code_version("robustness_scores")
+    if candidate_model.manifest.composition == "given":
+        return _stored(step, nothing_to_perturb(subject, test_data.n, GIVEN, code_version=version))
+    from rai_platform.robustness.measurement import measure_robustness
+    from rai_platform.training.loading import load_model
+
+    asked: dict[str, set[float]] = {}
+    for check in checks_of(step.definition, "robustness_scores"):
+        if check.requirement.strength is not None:
+            perturbation = check.requirement.metric.removeprefix("accuracy_drop_under_")
+            asked.setdefault(perturbation, set()).add(check.requirement.strength)
+    report = measure_robustness(
+        load_model(candidate_model, step.home.store),
+        subject,
+        test_data,
+        left_alone=tuple(
+            feature.source_column
+            for feature in step.definition.spec.sensitive_features
+            if feature.source_column in test_data.features
+        ),
+        extra_strengths=asked,
+        seed=seed_for(subject, "robustness_scores"),
+        code_version=version,
+    )
+    return _stored(step, report)
+
+
+def model_card(
+    step: Step,
+    candidate_model: Candidate,
+    performance_report: PerformanceReport,
+    fairness_report: FairnessReport,
+    shap_explanations: Explanations,
+    robustness_scores: RobustnessScores,
+) -> Produced:
+    """One document from the evidence, for released and for refused candidates alike."""
+    from rai_platform.card.building import Evidence
+    from rai_platform.pipeline.carding import write_card
+
+    evidence = Evidence(
+        performance=performance_report,
+        fairness=fairness_report,
+        explanations=shap_explanations,
+        robustness=robustness_scores,
+        digests=evidence_digests(step),
+    )
+    return _stored(step, write_card(step, candidate_model, evidence))
+
+
+def evidence_digests(step: Step) -> dict[str, str]:
+    """The digests of the predictions and the reports, by asset, as this run sees them."""
+    assets = ("predictions", "performance_report", "fairness_report", "shap_explanations", "robustness_scores")
+    return {asset: step.values.digest(step.key(asset)) for asset in assets}
+
+
+def _screened(step: Step, sample: Sample | None, report: Any) -> Produced:
+    if sample is None:
+        raise EvidenceMismatch("predictions alone have no training data")
+    return Produced(value=sample, version=sample.digest, pointers={REPORT: step.home.store.put(encode(report))})
+
+
+def _stored(step: Step, report: Any) -> Produced:
+    return Produced(value=report, version=step.home.store.put(encode(report)), pointers={})
+
+
+def _subject(candidate: Candidate, sample: Sample) -> Subject:
+    return Subject(model_digest=candidate.model_digest, data_digest=sample.digest)

@@ -1,0 +1,1 @@
+"""MLflow: what was tracked, which versions there are, and the alias that follows the ledger."""

@@ -1,0 +1,83 @@
+"""A candidate's MLflow run: parameters, data, figures and documents, written through a client and never by fluent state."""
+
+import json
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
+from mlflow.tracking import MlflowClient
+
+from rai_platform.data.report import DataReport
+from rai_platform.settings import Settings
+from rai_platform.training.candidate import Candidate
+
+LONGEST_PARAM = 500
+
+
+def open_client(settings: Settings) -> MlflowClient:
+    """A client of the tracking server and registry; on a laptop the database is created when it is first used."""
+    if settings.tracking_uri.startswith("sqlite:///"):
+        Path(settings.tracking_uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+    return MlflowClient(tracking_uri=settings.tracking_uri, registry_uri=settings.tracking_uri)
+
+
+def ensure_experiment(client: MlflowClient, name: str, artifacts: Path | None) -> str:
+    """The id of the experiment, created where there is none, with its artifacts where the platform keeps them."""
+    known = client.get_experiment_by_name(name)
+    if known is not None:
+        return str(known.experiment_id)
+    location = None if artifacts is None else (artifacts / name).as_uri()
+    return str(client.create_experiment(name, artifact_location=location))
+
+
+def log_candidate(client: MlflowClient, candidate: Candidate, report: DataReport, source: str) -> None:
+    """Parameters, data, digests and versions of a candidate on its run."""
+    tags = {
+        "rai.model": candidate.model,
+        "rai.model_digest": candidate.model_digest,
+        "rai.code_version": candidate.code_version,
+        "rai.spec_digest": candidate.spec_digest,
+        "rai.data_digest": report.data_digest,
+    }
+    params = {**candidate.parameters, "seed": str(candidate.manifest.seed), "training_rows": str(report.n)}
+    client.log_batch(
+        candidate.mlflow_run_id,
+        params=[Param(name, value[:LONGEST_PARAM]) for name, value in params.items()],
+        tags=[RunTag(name, value) for name, value in tags.items()],
+    )
+    dataset = Dataset(
+        name=source[-200:],
+        digest=report.data_digest[:36],
+        source_type="rai_platform",
+        source=json.dumps({"source": source, "sha256": report.data_digest}),
+        profile=json.dumps({"num_rows": report.n, "label_rate": report.label_rate}),
+    )
+    context = "training" if report.role == "training" else "evaluation"
+    client.log_inputs(
+        candidate.mlflow_run_id, [DatasetInput(dataset=dataset, tags=[InputTag("mlflow.data.context", context)])]
+    )
+    log_document(client, candidate.mlflow_run_id, "candidate/versions.json", json.dumps(candidate.versions, indent=1))
+
+
+def log_figures(client: MlflowClient, run_id: str, figures: Mapping[str, float | None]) -> None:
+    """Figures of a report on the candidate's run; what could not be estimated is left out."""
+    now = int(time.time() * 1000)
+    metrics = [Metric(_metric_name(name), value, now, 0) for name, value in figures.items() if value is not None]
+    for start in range(0, len(metrics), 500):  # a batch holds at most a thousand
+        client.log_batch(run_id, metrics=metrics[start : start + 500])
+
+
+def log_document(client: MlflowClient, run_id: str, path: str, content: str | bytes) -> None:
+    """A document among the artifacts of a run."""
+    folder, _, name = path.rpartition("/")
+    with TemporaryDirectory() as scratch:
+        file = Path(scratch) / name
+        file.write_bytes(content if isinstance(content, bytes) else content.encode())
+        client.log_artifact(run_id, str(file), folder or None)
+
+
+def _metric_name(name: str) -> str:
+    """MLflow allows letters, digits, and a few signs."""
+    return "".join(letter if letter.isalnum() or letter in "_-./ :" else "_" for letter in name)

@@ -1,0 +1,178 @@
+"""What the platform writes into the ledger, and how it reads it back."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from rai_platform.release.ledger import Entry, NewEntry, Reader
+from rai_platform.spec.subject import Subject
+from rai_platform.spec.verdict import Verdict
+
+VERDICT = TypeAdapter(Verdict)
+SUBJECT = TypeAdapter(Subject)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedVerdict:
+    """A verdict with its place in the ledger."""
+
+    verdict: Verdict
+    sequence: int
+    digest: str
+    run_id: str
+    recorded_at: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartedEvaluation:
+    """A judgement that was begun; unfinished where no verdict of the same attempt follows."""
+
+    asset: str
+    checks: tuple[str, ...]
+    subject: Subject
+    policy_digest: str
+    run_id: str
+    sequence: int
+    recorded_at: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Production:
+    """What is in production: the last promotion in the ledger.
+
+    Attributes:
+        model: the model's name.
+        version: in the registry.
+        model_digest: of the model.
+        data_digest: of the data its evidence was measured on.
+        promoted_at: ISO 8601, UTC.
+        sequence: the promotion's place in the ledger.
+        body: all that was recorded, the certificate among it.
+    """
+
+    model: str
+    version: str
+    model_digest: str
+    data_digest: str
+    promoted_at: str
+    sequence: int
+    body: dict[str, Any]
+
+
+def verdict_entry(model: str, verdict: Verdict, *, run_id: str) -> NewEntry:
+    """A verdict for the ledger."""
+    return NewEntry(
+        kind="verdict", model=model, body={"verdict": VERDICT.dump_python(verdict, mode="json"), "run_id": run_id}
+    )
+
+
+def started_entry(
+    model: str, *, asset: str, checks: Sequence[str], subject: Subject, policy_digest: str, run_id: str
+) -> NewEntry:
+    """The beginning of a judgement for the ledger, so that one that never finished shows."""
+    return NewEntry(
+        kind="evaluation_started",
+        model=model,
+        body={
+            "asset": asset,
+            "checks": sorted(checks),
+            "subject": SUBJECT.dump_python(subject, mode="json"),
+            "policy_digest": policy_digest,
+            "run_id": run_id,
+        },
+    )
+
+
+def refusal_entry(
+    model: str, *, reasons: Sequence[str], candidate: Subject | None, policy_digest: str, run_id: str
+) -> NewEntry:
+    """A refusal for the ledger."""
+    return NewEntry(
+        kind="refusal",
+        model=model,
+        body={
+            "reasons": list(reasons),
+            "candidate": None if candidate is None else SUBJECT.dump_python(candidate, mode="json"),
+            "policy_digest": policy_digest,
+            "run_id": run_id,
+        },
+    )
+
+
+def confirmation_entry(production: Production, *, candidate: Subject, policy_digest: str, run_id: str) -> NewEntry:
+    """For the ledger: a candidate was found to be the production model already, and to satisfy the policy."""
+    return NewEntry(
+        kind="confirmation",
+        model=production.model,
+        body={
+            "promotion": production.sequence,
+            "candidate": SUBJECT.dump_python(candidate, mode="json"),
+            "policy_digest": policy_digest,
+            "run_id": run_id,
+        },
+    )
+
+
+def read_verdicts(reader: Reader, model: str) -> list[RecordedVerdict]:
+    """Every verdict about a model, oldest first."""
+    return [recorded_verdict(entry) for entry in reader.entries(model=model, kinds=["verdict"])]
+
+
+def recorded_verdict(entry: Entry) -> RecordedVerdict:
+    """The verdict in an entry."""
+    return RecordedVerdict(
+        verdict=VERDICT.validate_python(entry.body["verdict"]),
+        sequence=entry.sequence,
+        digest=entry.digest,
+        run_id=entry.body["run_id"],
+        recorded_at=entry.recorded_at,
+    )
+
+
+def read_unfinished(reader: Reader, model: str) -> list[StartedEvaluation]:
+    """Judgements whose latest attempt on an asset, subject and policy gave no verdict for some of their checks."""
+    latest: dict[tuple[str, Subject, str], StartedEvaluation] = {}
+    finished: dict[tuple[str, Subject, str], set[str]] = {}
+    for entry in reader.entries(model=model, kinds=["evaluation_started", "verdict"]):
+        if entry.kind == "evaluation_started":
+            started = _started(entry)
+            key = (started.asset, started.subject, started.policy_digest)
+            latest[key], finished[key] = started, set()
+        else:
+            verdict = recorded_verdict(entry).verdict
+            finished.setdefault((verdict.asset, verdict.subject, verdict.policy_digest), set()).add(verdict.check)
+    return [started for key, started in latest.items() if not set(started.checks) <= finished[key]]
+
+
+def read_production(reader: Reader, model: str) -> Production | None:
+    """What is in production, or None."""
+    entry = reader.last(model=model, kinds=["promotion"])
+    return production_of(entry) if entry else None
+
+
+def production_of(entry: Entry) -> Production:
+    """The production model that a promotion made."""
+    return Production(
+        model=entry.model,
+        version=entry.body["version"],
+        model_digest=entry.body["model_digest"],
+        data_digest=entry.body["data_digest"],
+        promoted_at=entry.recorded_at,
+        sequence=entry.sequence,
+        body=entry.body,
+    )
+
+
+def _started(entry: Entry) -> StartedEvaluation:
+    body = entry.body
+    return StartedEvaluation(
+        asset=body["asset"],
+        checks=tuple(body["checks"]),
+        subject=SUBJECT.validate_python(body["subject"]),
+        policy_digest=body["policy_digest"],
+        run_id=body["run_id"],
+        sequence=entry.sequence,
+        recorded_at=entry.recorded_at,
+    )

@@ -1,0 +1,99 @@
+"""Accuracy of a tabular model on tables that were changed."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from rai_platform.data.sample import Sample
+from rai_platform.robustness.perturbations import PERTURB, STRENGTHS, touched_columns
+from rai_platform.robustness.report import Perturbation, RobustnessScore, RobustnessScores
+from rai_platform.spec.subject import Subject
+from rai_platform.statistics.estimates import Proportion, paired_difference, weighted_proportion
+from rai_platform.training.model import TrainedModel
+
+
+def measure_robustness(
+    model: TrainedModel,
+    subject: Subject,
+    sample: Sample,
+    *,
+    left_alone: tuple[str, ...],
+    extra_strengths: Mapping[str, set[float]],
+    seed: int,
+    code_version: str,
+) -> RobustnessScores:
+    """How often the model is right when the table is changed.
+
+    Args:
+        model: the trained model.
+        subject: the model and the data, as they are on record.
+        sample: the test data.
+        left_alone: columns that are not changed: nobody measures a person's sex or race a little differently.
+        extra_strengths: by perturbation, strengths to try besides the usual ones, because a policy limits them.
+        seed: of every draw; each perturbation and strength has its own stream.
+        code_version: of the measuring code.
+    """
+    before = model.decide(sample.features, sample.sensitive_features)
+    scores: list[RobustnessScore] = []
+    not_estimable: dict[str, str] = {}
+    for number, (perturbation, usual) in enumerate(STRENGTHS.items()):
+        columns = touched_columns(perturbation, sample.features, left_alone)
+        if not columns:
+            not_estimable[perturbation] = "the model sees no column that it would change"
+            continue
+        strengths = sorted({*usual, *extra_strengths.get(perturbation, set())})
+        signed = (
+            [sign * strength for strength in strengths for sign in (1, -1)] if perturbation == "shift" else strengths
+        )
+        for step, strength in enumerate(signed):
+            rng = np.random.default_rng([seed, number, step])
+            changed = PERTURB[perturbation](sample.features, columns, strength, rng)
+            try:
+                after = model.decide(changed, sample.sensitive_features)
+            except ValueError as error:
+                not_estimable[perturbation] = f"the model refuses such a table: {str(error).splitlines()[0]}"
+                break
+            scores.append(_score(perturbation, strength, before, after, sample))
+    return RobustnessScores(
+        subject=subject,
+        not_possible=None,
+        n=sample.n,
+        untouched=weighted_proportion(before == sample.y_true, sample.weight),
+        scores=tuple(scores),
+        not_estimable=not_estimable,
+        left_alone=left_alone,
+        code_version=code_version,
+    )
+
+
+def _score(
+    perturbation: Perturbation,
+    strength: float,
+    before: npt.NDArray[np.int8],
+    after: npt.NDArray[np.int8],
+    sample: Sample,
+) -> RobustnessScore:
+    right = after == sample.y_true
+    return RobustnessScore(
+        perturbation=perturbation,
+        strength=strength,
+        accuracy=weighted_proportion(right, sample.weight),
+        drop=paired_difference(before == sample.y_true, right, sample.weight),
+        flipped=weighted_proportion(before != after, sample.weight),
+        by_group={
+            str(feature): _by_group(right, sample.sensitive_features[feature], sample.weight)
+            for feature in sample.sensitive_features
+        },
+    )
+
+
+def _by_group(
+    right: npt.NDArray[np.bool_], groups: pd.Series, weight: npt.NDArray[np.float64] | None
+) -> dict[str, Proportion]:
+    found = {}
+    for group in sorted(set(groups)):
+        member = (groups == group).to_numpy()
+        found[str(group)] = weighted_proportion(right[member], None if weight is None else weight[member])
+    return found

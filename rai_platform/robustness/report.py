@@ -1,0 +1,77 @@
+"""The robustness report of a tabular model as a value."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from rai_platform.spec.subject import Subject
+from rai_platform.statistics.estimates import PairedDifference, Proportion
+
+Perturbation = Literal["noise", "missing_values", "category_swaps", "shift"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RobustnessScore:
+    """Accuracy under one perturbation at one strength.
+
+    Attributes:
+        perturbation: what was done to the table.
+        strength: standard deviations for noise and shift (a shift may go down), shares of cells for the others.
+        accuracy: share of decisions that still agree with the label.
+        drop: accuracy before minus accuracy after, on the same rows.
+        flipped: share of decisions that changed.
+        by_group: accuracy by sensitive feature and group.
+    """
+
+    perturbation: Perturbation
+    strength: float
+    accuracy: Proportion
+    drop: PairedDifference
+    flipped: Proportion
+    by_group: dict[str, dict[str, Proportion]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RobustnessScores:
+    """How one model does on one set of data when the table changes within what can happen.
+
+    Attributes:
+        subject: the model and the data.
+        not_possible: why nothing could be tried; None where something was.
+        n: rows.
+        untouched: accuracy on the table as it is.
+        scores: by perturbation and strength.
+        not_estimable: why, by perturbation that could not be tried.
+        left_alone: columns that were not changed, because people cannot change them.
+        code_version: of the measuring code.
+    """
+
+    subject: Subject
+    not_possible: str | None
+    n: int
+    untouched: Proportion | None
+    scores: tuple[RobustnessScore, ...]
+    not_estimable: dict[str, str]
+    left_alone: tuple[str, ...]
+    code_version: str
+
+    def at(self, perturbation: str, strength: float) -> tuple[RobustnessScore, ...]:
+        """The scores of a perturbation at a strength; two for a shift, up and down."""
+        return tuple(
+            score
+            for score in self.scores
+            if score.perturbation == perturbation and abs(abs(score.strength) - strength) < 1e-12
+        )
+
+
+def nothing_to_perturb(subject: Subject, n: int, why: str, *, code_version: str) -> RobustnessScores:
+    """The report of a model that cannot be asked, such as a vendor's score."""
+    return RobustnessScores(
+        subject=subject,
+        not_possible=why,
+        n=n,
+        untouched=None,
+        scores=(),
+        not_estimable={},
+        left_alone=(),
+        code_version=code_version,
+    )

@@ -1,0 +1,1 @@
+"""What a user writes, validated and hashed, and the words that all stages share."""

@@ -1,0 +1,104 @@
+"""Where a model's data come from, who the people in it are, and what is kept back for judging."""
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from rai_platform.spec.policy import Strict
+
+Cell = str | bool | int | float
+
+
+class Source(Strict):
+    """A table: a CSV or Parquet file or URL, a scikit-learn or OpenML dataset, or an embedded generator.
+
+    ``sklearn:breast_cancer``, ``openml:adult?version=2`` and ``generator:lending?rows=20000&seed=1`` name datasets;
+    everything else is a path, relative to the YAML, or a URL that fsspec knows.
+    """
+
+    path: str = Field(min_length=1)
+    format: Literal["csv", "parquet"] | None = Field(
+        default=None, description="By the file's name where it is not given."
+    )
+    separator: str = ","
+    columns: tuple[str, ...] | None = Field(
+        default=None, description="Names of the columns of a CSV without a header line."
+    )
+    skip_rows: int = Field(default=0, ge=0, description="Lines to skip at the start of a CSV.")
+    encoding: str = "utf-8"
+    replace: dict[str, dict[Cell, Cell]] = Field(
+        default_factory=dict, description="By column: values to be written differently, `{income: {'>50K.': '>50K'}}`."
+    )
+
+    @property
+    def scheme(self) -> str:
+        """``sklearn``, ``openml``, ``generator``, or empty for a file or URL."""
+        scheme, colon, rest = self.path.partition(":")
+        return scheme if colon and not rest.startswith("//") and scheme in ("sklearn", "openml", "generator") else ""
+
+
+class DataSpec(Strict):
+    """The table and what its columns mean."""
+
+    source: str | Source
+    target: str = Field(description="The column with the outcome.")
+    positive_label: Cell = Field(default=1, description="The value of the target that the model is to select.")
+    features: tuple[str, ...] | None = Field(
+        default=None, description="The columns the model sees; every other column than target and weight by default."
+    )
+    exclude: tuple[str, ...] = Field(default=(), description="Columns that the model does not see.")
+    weight: str | None = Field(
+        default=None, description="A column of sampling weights, used in training and in every rate."
+    )
+    missing: tuple[str, ...] = Field(default=(), description="Texts that stand for a missing value, such as `?`.")
+    rules: str | None = Field(default=None, description="A pandera schema (YAML) that the table must satisfy.")
+
+    @property
+    def table(self) -> Source:
+        """The source, however short it was written."""
+        return Source(path=self.source) if isinstance(self.source, str) else self.source
+
+
+class SensitiveFeature(Strict):
+    """An attribute by which people must not be treated differently without a reason."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    column: str | None = Field(default=None, description="The column it is read from; the name by default.")
+    bins: tuple[float, ...] | dict[str, tuple[Cell, ...]] | None = Field(
+        default=None, description="Edges for a number (`[25, 40, 60]`), or groups of values (`{female: [A92, A95]}`)."
+    )
+
+    @model_validator(mode="after")
+    def _edges_rise(self) -> Self:
+        if isinstance(self.bins, tuple) and (not self.bins or list(self.bins) != sorted(set(self.bins))):
+            raise ValueError("`bins` as a list are edges: give at least one, each larger than the one before")
+        return self
+
+    @property
+    def source_column(self) -> str:
+        """The column of the table that holds it."""
+        return self.column or self.name
+
+
+class Split(Strict):
+    """Which rows are kept back for judging: a share by chance, another file, the latest, or whole groups."""
+
+    test_size: float = Field(default=0.3, gt=0, lt=1, description="Share of the rows (or groups, or time) kept back.")
+    seed: int = Field(default=0, ge=0)
+    test: str | Source | None = Field(default=None, description="A file of its own with the test data.")
+    time_column: str | None = Field(default=None, description="The latest rows are kept back.")
+    group_column: str | None = Field(
+        default=None, description="All rows of a group (a patient, a household) stay on one side."
+    )
+
+    @model_validator(mode="after")
+    def _is_one_way(self) -> Self:
+        ways = [name for name in ("test", "time_column", "group_column") if getattr(self, name) is not None]
+        if len(ways) > 1:
+            raise ValueError(f"choose one way to split, got {' and '.join(ways)}")
+        return self
+
+    @property
+    def test_table(self) -> Source | None:
+        """The source of the test data, where they come in a file of their own."""
+        return Source(path=self.test) if isinstance(self.test, str) else self.test

@@ -1,0 +1,120 @@
+"""The names a policy may put a limit on: which asset answers, by group or overall, and which side is the good one."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Option = Literal["strength", "top", "features"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metric:
+    """One value that a report holds and a policy can limit.
+
+    Attributes:
+        assets: the assets whose report holds it.
+        good: the side on which the value is good; a limit is a minimum where it is ``high``, a maximum where ``low``.
+        by_group: whether it is judged for every sensitive feature and intersection, or once.
+        meaning: what the value is, in one line.
+        options: what else a requirement on it may say.
+    """
+
+    assets: tuple[str, ...]
+    good: Literal["high", "low"]
+    by_group: bool
+    meaning: str
+    options: tuple[Option, ...] = ()
+
+
+def _fairness(good: Literal["high", "low"], meaning: str) -> Metric:
+    return Metric(assets=("fairness_report",), good=good, by_group=True, meaning=meaning)
+
+
+def _performance(good: Literal["high", "low"], meaning: str) -> Metric:
+    return Metric(assets=("performance_report",), good=good, by_group=False, meaning=meaning)
+
+
+def _robustness(meaning: str) -> Metric:
+    return Metric(
+        assets=("robustness_scores",),
+        good="low",
+        by_group=False,
+        options=("strength",),
+        meaning=f"accuracy lost when {meaning}",
+    )
+
+
+METRICS: dict[str, Metric] = {
+    "schema_violation_rate": Metric(
+        assets=("training_data", "test_data"),
+        good="low",
+        by_group=False,
+        meaning="share of rows that break the schema: type, range, category or missing value",
+    ),
+    "missing_rate": Metric(
+        assets=("training_data",),
+        good="low",
+        by_group=False,
+        meaning="largest share of missing values in any feature",
+    ),
+    "duplicate_rate": Metric(
+        assets=("training_data",),
+        good="low",
+        by_group=False,
+        meaning="share of rows that repeat an earlier row in every column of the source",
+    ),
+    "leakage_rate": Metric(
+        assets=("test_data",),
+        good="low",
+        by_group=False,
+        meaning="share of test rows that are also training rows, in every column of the source",
+    ),
+    "group_count": Metric(
+        assets=("training_data",),
+        good="high",
+        by_group=True,
+        meaning="rows of the smallest group to learn from",
+    ),
+    "label_rate_ratio": Metric(
+        assets=("training_data",),
+        good="high",
+        by_group=True,
+        meaning="lowest share of positive labels in a group, divided by the highest",
+    ),
+    "accuracy": _performance("high", "share of decisions that agree with the label"),
+    "balanced_accuracy": _performance("high", "mean of true positive rate and true negative rate"),
+    "roc_auc": _performance("high", "chance that a positive row scores above a negative one"),
+    "log_loss": _performance("low", "mean negative log likelihood of the labels under the scores"),
+    "brier_score": _performance("low", "mean squared difference between score and label"),
+    "expected_calibration_error": _performance("low", "mean distance of score and observed rate over ten bins"),
+    "accuracy_gain": _performance("high", "accuracy above that of always giving the majority's answer"),
+    "disparate_impact": _fairness("high", "lowest selection rate of a group, divided by the highest"),
+    "demographic_parity_difference": _fairness("low", "highest selection rate of a group minus the lowest"),
+    "demographic_parity_ratio": _fairness("high", "lowest selection rate of a group, divided by the highest"),
+    "equalized_odds_difference": _fairness(
+        "low", "the larger of the differences in true positive rate and in false positive rate"
+    ),
+    "equalized_odds_ratio": _fairness(
+        "high", "the smaller of the ratios in true positive rate and in false positive rate"
+    ),
+    "equal_opportunity_difference": _fairness("low", "highest true positive rate of a group minus the lowest"),
+    "false_positive_rate_difference": _fairness("low", "highest false positive rate of a group minus the lowest"),
+    "precision_difference": _fairness("low", "highest precision of a group minus the lowest"),
+    "accuracy_difference": _fairness("low", "highest accuracy of a group minus the lowest"),
+    "forbidden_features_in_top": Metric(
+        assets=("shap_explanations",),
+        good="low",
+        by_group=False,
+        options=("top", "features"),
+        meaning="how many forbidden features are among those that move the score most",
+    ),
+    "additivity_error": Metric(
+        assets=("shap_explanations",),
+        good="low",
+        by_group=False,
+        meaning="largest gap between a row's output and its base value plus attributions, in units of the output's spread",
+    ),
+    "accuracy_drop_under_noise": _robustness("numbers are measured with noise"),
+    "accuracy_drop_under_missing_values": _robustness("values go missing"),
+    "accuracy_drop_under_category_swaps": _robustness("categories are mixed up"),
+    "accuracy_drop_under_shift": _robustness("all numbers drift one way"),
+}

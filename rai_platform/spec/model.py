@@ -1,0 +1,181 @@
+"""One model: what it is for, what it learns from, how it is trained and what it must prove."""
+
+import re
+from typing import Any, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from rai_platform.errors import did_you_mean
+from rai_platform.spec.data import DataSpec, SensitiveFeature, Source, Split
+from rai_platform.spec.policy import PolicyOverlay, Strict
+
+ASSETS = (
+    "training_data",
+    "test_data",
+    "candidate_model",
+    "predictions",
+    "performance_report",
+    "fairness_report",
+    "shap_explanations",
+    "robustness_scores",
+    "model_card",
+    "production_model",
+)
+INTERSECTION = "_x_"
+
+
+class Estimator(Strict):
+    """A scikit-learn classifier by import path."""
+
+    type: str = Field(description="Import path of a class or function that gives a classifier.")
+    params: dict[str, Any] = Field(default_factory=dict)
+    preprocessing: Literal["auto", "none"] = Field(
+        default="auto",
+        description="`auto` builds imputation and encoding unless the estimator is a pipeline of its own.",
+    )
+    threshold: float | None = Field(
+        default=None,
+        description="Rows with at least this score are selected: 0.5 by default, or 0 where the score is no probability.",
+    )
+    seed: int = Field(default=0, ge=0)
+
+
+class GivenPredictions(Strict):
+    """A score or decision that somebody else's model made: what needs the model itself is then not possible."""
+
+    source: str | Source | None = Field(
+        default=None, description="A file of their own; the data's own columns by default."
+    )
+    key: str | None = Field(default=None, description="The column that joins that file to the data.")
+    score: str | None = None
+    decision: str | None = Field(
+        default=None, description="A column that is the positive label where a row was selected."
+    )
+    threshold: float | None = Field(default=None, description="Rows whose score is at least this are selected.")
+
+    @model_validator(mode="after")
+    def _says_who_was_selected(self) -> Self:
+        if self.decision is None and (self.score is None or self.threshold is None):
+            raise ValueError("give `decision`, or `score` and `threshold`")
+        if self.decision is not None and self.threshold is not None:
+            raise ValueError("give `decision` or `threshold`, not both")
+        if (self.source is None) != (self.key is None):
+            raise ValueError("predictions in a file of their own need both `source` and `key`")
+        return self
+
+    @property
+    def table(self) -> Source | None:
+        """The source of the predictions, where they come in a file of their own."""
+        return Source(path=self.source) if isinstance(self.source, str) else self.source
+
+
+class Mitigation(Strict):
+    """A Fairlearn reduction or post-processing that trades some accuracy for a smaller disparity."""
+
+    method: Literal["exponentiated_gradient", "threshold_optimizer"]
+    constraint: Literal[
+        "demographic_parity", "equalized_odds", "true_positive_rate_parity", "false_positive_rate_parity"
+    ] = "demographic_parity"
+    sensitive_features: tuple[str, ...] | None = Field(
+        default=None,
+        description="The features it equalizes, crossed where there are several; the first declared by default.",
+    )
+    params: dict[str, Any] = Field(
+        default_factory=dict, description="Passed on to Fairlearn (`eps`, `max_iter`, `objective`)."
+    )
+    randomized: bool = Field(
+        default=True,
+        description="Decide by a draw, as Fairlearn's guarantee assumes. The draw depends on the seed and the row alone, "
+        "so that the same person gets the same answer. `false` selects where the chance is at least one half.",
+    )
+
+
+class Resources(Strict):
+    """What a step asks of a Kubernetes cluster."""
+
+    requests: dict[str, str] = Field(default_factory=dict)
+    limits: dict[str, str] = Field(default_factory=dict)
+    node_selector: dict[str, str] = Field(default_factory=dict)
+    tolerations: tuple[dict[str, Any], ...] = ()
+
+
+class ModelSpec(Strict):
+    """The attributes of one ``defs.yaml``."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)
+    owners: tuple[str, ...] = Field(min_length=1, description="E-mail addresses, or `team:` and a name.")
+    intended_use: str = Field(min_length=1)
+    out_of_scope: str = Field(min_length=1)
+    limitations: tuple[str, ...] = ()
+    data: DataSpec
+    sensitive_features: tuple[SensitiveFeature, ...] = Field(
+        default=(), description="None at all leaves every fairness requirement without evidence."
+    )
+    intersections: tuple[tuple[str, ...], ...] = Field(
+        default=(), description="`[[sex, race]]` judges every pair of groups."
+    )
+    split: Split = Split()
+    estimator: Estimator | None = None
+    predictions: GivenPredictions | None = None
+    mitigation: Mitigation | None = None
+    policy: str | PolicyOverlay = PolicyOverlay()
+    schedule: str = Field(
+        default="0 6 * * 1",
+        description="Cron line of the schedule that trains and judges again; off until switched on.",
+    )
+    resources: dict[str, Resources] = Field(default_factory=dict, description="By asset, or `default`.")
+
+    @field_validator("owners")
+    @classmethod
+    def _owners_can_be_written_to(cls, owners: tuple[str, ...]) -> tuple[str, ...]:
+        for owner in owners:
+            if not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", owner) and not re.fullmatch(r"team:[\w.-]+", owner):
+                raise ValueError(
+                    f"{owner!r} is neither an e-mail address nor `team:` and a name such as 'team:credit-risk'"
+                )
+        return owners
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if (self.estimator is None) == (self.predictions is None):
+            raise ValueError("give either `estimator` (a model to train) or `predictions` (somebody else's)")
+        if self.mitigation and not self.estimator:
+            raise ValueError(
+                "`mitigation` changes how an `estimator` is trained; predictions alone cannot be mitigated"
+            )
+        names = [feature.name for feature in self.sensitive_features]
+        if doubled := {name for name in names if names.count(name) > 1}:
+            raise ValueError(f"sensitive feature declared twice: {', '.join(sorted(doubled))}")
+        for crossed in self.intersections:
+            if len(set(crossed)) < 2:
+                raise ValueError(f"an intersection crosses at least two different features, got {list(crossed)}")
+            _each_is_known("intersections", crossed, names)
+        if self.mitigation:
+            if not names:
+                raise ValueError("`mitigation` needs `sensitive_features`")
+            _each_is_known("mitigation.sensitive_features", self.mitigation.sensitive_features or (), names)
+        _each_is_known("resources", self.resources, ("default", *ASSETS))
+        return self
+
+    @property
+    def group_features(self) -> tuple[str, ...]:
+        """Every attribute that groups are formed by: the sensitive features, then the intersections (``sex_x_race``)."""
+        return (
+            *(feature.name for feature in self.sensitive_features),
+            *(INTERSECTION.join(crossed) for crossed in self.intersections),
+        )
+
+    @property
+    def mitigated_features(self) -> tuple[str, ...]:
+        """The sensitive features that mitigation equalizes; empty where nothing is mitigated."""
+        if not self.mitigation:
+            return ()
+        return self.mitigation.sensitive_features or (self.sensitive_features[0].name,)
+
+
+def _each_is_known(where: str, names: Any, known: Any) -> None:
+    for name in names:
+        if name not in known:
+            raise ValueError(
+                f"{where}: no {name!r}{did_you_mean(name, known)}; there are: {', '.join(known) or 'none'}"
+            )

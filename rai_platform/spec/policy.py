@@ -1,0 +1,147 @@
+"""What a model must prove before it is released: requirements, limits, and who said so."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from rai_platform.errors import did_you_mean
+from rai_platform.spec.digests import digest_of
+from rai_platform.spec.metrics import METRICS
+from rai_platform.spec.verdict import Limit, Rule
+
+Insufficient = Literal["refuse", "disclose"]
+
+
+class Strict(BaseModel):
+    """What a person writes: frozen, and unknown keys are mistakes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Requirement(Strict):
+    """One limit on one metric."""
+
+    metric: str = Field(description="What is measured; see the list of metrics.")
+    sensitive_features: Literal["all"] | tuple[str, ...] = Field(
+        default="all", description="Which sensitive features or intersections (`sex_x_race`) it is judged by."
+    )
+    min: float | None = Field(default=None, description="The smallest value allowed.")
+    max: float | None = Field(default=None, description="The largest value allowed.")
+    rule: Rule | None = Field(
+        default=None,
+        description="`interval` judges the interval, `point` the bare estimate; the policy's rule by default.",
+    )
+    severity: Literal["block", "warn", "off"] = Field(
+        default="block",
+        description="`block`: release depends on it. `warn`: judged and shown. `off`: not judged, and the card says so.",
+    )
+    on_insufficient_evidence: Insufficient | None = Field(
+        default=None,
+        description="What happens with groups below the minimum group size: `refuse`, or `disclose` them and judge the rest.",
+    )
+    strength: float | None = Field(default=None, gt=0, description="Robustness: the strength of the perturbation.")
+    top: int | None = Field(
+        default=None, ge=1, description="Explanations: how many of the strongest features are looked at."
+    )
+    features: Literal["sensitive"] | tuple[str, ...] | None = Field(
+        default=None,
+        description="Explanations: the forbidden features; `sensitive` means the declared sensitive columns.",
+    )
+    reason: str = Field(default="", description="Why this limit.")
+    source: str = Field(default="", description="The law, guideline or study behind it.")
+
+    @model_validator(mode="after")
+    def _is_about_a_metric_that_exists(self) -> Self:
+        metric = METRICS.get(self.metric)
+        if metric is None:
+            raise ValueError(
+                f"no metric {self.metric!r}{did_you_mean(self.metric, METRICS)}; metrics: {', '.join(sorted(METRICS))}"
+            )
+        if self.severity == "off":
+            if not self.reason:
+                raise ValueError(f"switching {self.metric} off needs a `reason`; the card will show it")
+            return self
+        wanted, other = ("min", "max") if metric.good == "high" else ("max", "min")
+        if getattr(self, wanted) is None or getattr(self, other) is not None:
+            raise ValueError(f"{self.metric} is good when it is {metric.good}: give `{wanted}`, and no `{other}`")
+        if not metric.by_group and self.sensitive_features != "all":
+            raise ValueError(f"{self.metric} is judged once, not by group: leave out `sensitive_features`")
+        for option in ("strength", "top", "features"):
+            if getattr(self, option) is not None and option not in metric.options:
+                raise ValueError(f"{self.metric} takes no `{option}`")
+        return self
+
+    def limit(self, default_rule: Rule) -> Limit:
+        """The limit with the rule that applies."""
+        return Limit(minimum=self.min, maximum=self.max, rule=self.rule or default_rule)
+
+
+class Policy(Strict):
+    """The requirements that decide about a release."""
+
+    name: str
+    description: str = ""
+    confidence: float = Field(
+        default=0.95, ge=0.5, lt=1, description="How sure a PASS and a FAIL have to be, each on its own side."
+    )
+    minimum_group_size: int = Field(
+        default=100, ge=1, description="Rows below which a rate of a group is not judged, for lack of evidence."
+    )
+    rule: Rule = "interval"
+    on_insufficient_evidence: Insufficient = "refuse"
+    requirements: tuple[Requirement, ...] = ()
+
+    @property
+    def digest(self) -> str:
+        """The digest that goes into every verdict made under this policy."""
+        return digest_of(self.model_dump(mode="json"))
+
+
+class PolicyOverlay(Strict):
+    """A file or an inline mapping that changes the default policy, or replaces it with ``extends: none``."""
+
+    extends: Literal["default", "none"] = "default"
+    name: str | None = None
+    description: str | None = None
+    confidence: Annotated[float | None, Field(ge=0.5, lt=1)] = None
+    minimum_group_size: Annotated[int | None, Field(ge=1)] = None
+    rule: Rule | None = None
+    on_insufficient_evidence: Insufficient | None = None
+    requirements: tuple[Requirement, ...] = ()
+
+    def over(self, default: Policy) -> Policy:
+        """The policy that results; of two requirements on the same metric and feature the later one holds."""
+        given: dict[str, Any] = self.model_dump(exclude={"extends", "requirements"}, exclude_none=True)
+        if self == PolicyOverlay():
+            return default
+        if self.extends == "none":
+            return Policy(**{"name": "inline", **given}, requirements=self.requirements)
+        return default.model_copy(
+            update={
+                "name": f"{default.name}, changed for this model",
+                **given,
+                "requirements": (*default.requirements, *self.requirements),
+            }
+        )
+
+
+def requirement_for(policy: Policy, metric: str, feature: str | None) -> Requirement | None:
+    """The requirement on a metric that holds for a feature: the last one that names it or all; None where there is none."""
+    matching = [
+        requirement
+        for requirement in policy.requirements
+        if requirement.metric == metric
+        and (feature is None or requirement.sensitive_features == "all" or feature in requirement.sensitive_features)
+    ]
+    return matching[-1] if matching else None
+
+
+def named_features(policy: Policy) -> Sequence[str]:
+    """Every sensitive feature or intersection that the policy calls by name."""
+    return [
+        feature
+        for requirement in policy.requirements
+        if requirement.sensitive_features != "all"
+        for feature in requirement.sensitive_features
+    ]

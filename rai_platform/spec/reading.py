@@ -1,0 +1,259 @@
+"""A model's YAML, read once: templates resolved, paths made absolute, policy merged, every mistake told at once."""
+
+import importlib.resources
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar, get_args
+
+import yaml
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from rai_platform.errors import InvalidSpec, did_you_mean
+from rai_platform.spec.digests import digest_of
+from rai_platform.spec.model import ModelSpec
+from rai_platform.spec.policy import Policy, PolicyOverlay, named_features
+
+COMPONENT_TYPE = "rai_platform.pipeline.ResponsibleModel"
+COMPONENT_KEYS = ("type", "attributes", "requirements", "post_processing", "template_vars_module")
+TEMPLATE = re.compile(r"\{\{\s*(.*?)\s*\}\}")
+M = TypeVar("M", bound=BaseModel)
+PATHS = (
+    ("data", "source"),
+    ("data", "rules"),
+    ("split", "test"),
+    ("predictions", "source"),
+    ("policy",),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelDefinition:
+    """A model as it will be run: its spec, the policy that judges it, and where it was written."""
+
+    spec: ModelSpec
+    policy: Policy
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """The model's name, the prefix of its assets' keys."""
+        return self.spec.name
+
+    @property
+    def spec_digest(self) -> str:
+        """Digest of all that the spec says, without the policy."""
+        return digest_of(self.spec.model_dump(mode="json", exclude={"policy"}))
+
+
+def read_model(path: Path, *, environment: Mapping[str, str], working_folder: Path) -> ModelDefinition:
+    """The model that a ``defs.yaml`` declares.
+
+    Args:
+        path: the YAML; a link is followed, and relative paths inside are relative to the file it leads to.
+        environment: what ``{{ env.NAME }}`` may name.
+        working_folder: what a relative path is relative to when it begins with an environment variable.
+
+    Raises:
+        InvalidSpec: the file cannot be read or does not declare a model; all problems are listed.
+    """
+    real = path.resolve()
+    document = _read_yaml(real)
+    unknown = [key for key in document if key not in COMPONENT_KEYS]
+    if unknown or document.get("type") != COMPONENT_TYPE or not isinstance(document.get("attributes"), dict):
+        hint = did_you_mean(str(unknown[0]), COMPONENT_KEYS) if unknown else ""
+        raise InvalidSpec(
+            f"expected `type: {COMPONENT_TYPE}` and a mapping `attributes`"
+            + (f"; unknown key {unknown[0]!r}{hint}" if unknown else f", got type {document.get('type')!r}"),
+            where=str(path),
+        )
+    attributes = resolve_attributes(
+        document["attributes"],
+        folder=real.parent,
+        environment=environment,
+        working_folder=working_folder,
+        where=str(path),
+    )
+    lines = _Lines(real, prefix=("attributes",))
+    spec = _validated(ModelSpec, attributes, where=str(path), lines=lines)
+    policy = _policy_of(spec)
+    for feature in named_features(policy):
+        if feature not in spec.group_features:
+            raise InvalidSpec(
+                f"the policy names the sensitive feature {feature!r}{did_you_mean(feature, spec.group_features)}; "
+                f"declared: {', '.join(spec.group_features) or 'none'}",
+                where=str(path),
+            )
+    return ModelDefinition(spec=spec, policy=policy, path=real)
+
+
+def default_policy() -> Policy:
+    """The policy that ships with the platform."""
+    text = importlib.resources.files("rai_platform.spec").joinpath("default_policy.yaml").read_text(encoding="utf-8")
+    return Policy.model_validate(yaml.safe_load(text))
+
+
+def read_policy(path: Path) -> PolicyOverlay:
+    """The policy file at ``path``.
+
+    Raises:
+        InvalidSpec: it cannot be read or is no policy.
+    """
+    return _validated(PolicyOverlay, _read_yaml(path), where=str(path), lines=_Lines(path, prefix=()))
+
+
+def resolve_attributes(
+    attributes: dict[str, Any], *, folder: Path, environment: Mapping[str, str], working_folder: Path, where: str
+) -> dict[str, Any]:
+    """The attributes with every ``{{ env.NAME }}`` replaced and every path made absolute."""
+    problems: list[str] = []
+
+    def resolve(value: Any, at: tuple[str, ...]) -> Any:
+        if isinstance(value, dict):
+            return {key: resolve(item, (*at, str(key))) for key, item in value.items()}
+        if isinstance(value, list):
+            return [resolve(item, (*at, str(index))) for index, item in enumerate(value)]
+        if not isinstance(value, str):
+            return value
+        text = TEMPLATE.sub(lambda found: _variable(found[1], environment, ".".join(at), problems), value)
+        if at in PATHS or (at[-1] == "path" and at[:-1] in PATHS):
+            return _absolute(text, working_folder if value.lstrip().startswith("{{") else folder)
+        return text
+
+    resolved: dict[str, Any] = resolve(attributes, ())
+    if problems:
+        raise InvalidSpec("\n".join(problems), where=where)
+    return resolved
+
+
+def _variable(expression: str, environment: Mapping[str, str], at: str, problems: list[str]) -> str:
+    if not expression.startswith("env."):
+        problems.append(f"{at}: only {{{{ env.NAME }}}} is replaced, got {{{{ {expression} }}}}")
+        return ""
+    name = expression.removeprefix("env.")
+    if name not in environment:
+        problems.append(f"{at}: the environment variable {name} is not set; set it and try again")
+        return ""
+    return environment[name]
+
+
+def _absolute(text: str, folder: Path) -> str:
+    if "://" in text or text.startswith(("sklearn:", "openml:", "generator:")):
+        return text
+    path = Path(text).expanduser()
+    return str(path if path.is_absolute() else (folder / path).resolve())
+
+
+def _policy_of(spec: ModelSpec) -> Policy:
+    overlay = read_policy(Path(spec.policy)) if isinstance(spec.policy, str) else spec.policy
+    return overlay.over(default_policy())
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InvalidSpec("no such file", where=str(path)) from None
+    except IsADirectoryError:
+        raise InvalidSpec("expected a YAML file, got a folder", where=str(path)) from None
+    except UnicodeDecodeError as error:
+        raise InvalidSpec(f"expected UTF-8 text: {error}", where=str(path)) from None
+    except yaml.YAMLError as error:
+        raise InvalidSpec(f"not valid YAML: {' '.join(str(error).split())}", where=str(path)) from None
+    if not isinstance(document, dict):
+        raise InvalidSpec(f"expected a mapping, got {type(document).__name__}", where=str(path))
+    return document
+
+
+class _Lines:
+    """The line of a YAML file on which a key stands, so that a mistake can be found."""
+
+    def __init__(self, path: Path, *, prefix: tuple[str, ...]) -> None:
+        self._root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+        self._prefix = prefix
+
+    def of(self, location: tuple[str | int, ...]) -> int:
+        node, line = self._root, 1
+        for part in (*self._prefix, *location):
+            found = next((pair for pair in _children(node) if pair[0] == part), None)
+            if found is not None:
+                _, line, node = found
+        return line
+
+
+def _children(node: yaml.Node | None) -> Iterator[tuple[str | int, int, yaml.Node]]:
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            yield key.value, key.start_mark.line + 1, value
+    if isinstance(node, yaml.SequenceNode):
+        for index, value in enumerate(node.value):
+            yield index, value.start_mark.line + 1, value
+
+
+def _validated(model: type[M], value: Any, *, where: str, lines: _Lines) -> M:
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        told = [_sentence(model, detail, lines) for detail in _deepest_branches(error.errors())]
+        raise InvalidSpec("\n".join(dict.fromkeys(told)), where=where) from None
+
+
+def _deepest_branches(details: list[ErrorDetails]) -> list[ErrorDetails]:
+    """Without what the other ways of writing a value would have wanted: of a union only the branch that got furthest."""
+    return [
+        detail
+        for detail in details
+        if not any(
+            len(other["loc"]) > len(detail["loc"])
+            and other["loc"][: len(detail["loc"]) - 1] == detail["loc"][:-1]
+            and detail["type"] in ("string_type", "literal_error", "tuple_type", "dict_type", "none_required")
+            and other["loc"][len(detail["loc"]) - 1] != detail["loc"][-1]
+            for other in details
+        )
+    ]
+
+
+def _sentence(model: type[BaseModel], detail: ErrorDetails, lines: _Lines) -> str:
+    location = tuple(part for part in detail["loc"] if part not in _branch_names(model))
+    at = ".".join(str(part) for part in location) or "attributes"
+    message = detail["msg"].removeprefix("Value error, ")
+    if detail["type"] == "extra_forbidden":
+        known = _keys_at(model, detail["loc"][:-1])
+        message = f"unknown key{did_you_mean(str(location[-1]), known)}; known: {', '.join(known)}"
+    elif detail["type"] == "missing":
+        message = "is missing"
+    elif "input" in detail and not isinstance(detail["input"], dict | list) and "Value error" not in detail["msg"]:
+        message = f"{message[0].lower()}{message[1:]}, got {detail['input']!r}"
+    return f"line {lines.of(location)}, {at}: {message}"
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for inner in get_args(annotation):
+        yield from _models_in(inner)
+
+
+def _branch_names(model: type[BaseModel], seen: frozenset[type] = frozenset()) -> set[str]:
+    """Words that pydantic puts into a location to say which way of writing a value it tried."""
+    names = {"str", "dict", "tuple", model.__name__}
+    for field in model.model_fields.values():
+        for inner in _models_in(field.annotation):
+            if inner not in seen:
+                names |= _branch_names(inner, seen | {model})
+        names |= {f"{word}" for word in re.findall(r"(?:tuple|dict|literal)\[[^\n]*", str(field.annotation))}
+    return names
+
+
+def _keys_at(model: type[BaseModel], location: tuple[str | int, ...]) -> list[str]:
+    current: list[type[BaseModel]] = [model]
+    for part in location:
+        named = [candidate for candidate in current if candidate.__name__ == part]
+        fields = [candidate.model_fields[part] for candidate in current if part in candidate.model_fields]
+        if named:
+            current = named
+        elif fields:
+            current = [inner for field in fields for inner in _models_in(field.annotation)] or current
+    return sorted({key for candidate in current for key in candidate.model_fields})

@@ -1,0 +1,1 @@
+"""Intervals and bounds: arithmetic on counts, without a word about models or people."""

@@ -1,0 +1,1 @@
+"""Estimators, mitigation, and model files that hold no code."""

@@ -1,0 +1,214 @@
+"""From a spec and a sample to a candidate on record, and from a candidate to its predictions."""
+
+import dataclasses
+import importlib.metadata
+import json
+
+import numpy as np
+import pandas as pd
+
+from rai_platform.data.preparation import cell_text
+from rai_platform.data.report import DataReport
+from rai_platform.data.sample import Sample
+from rai_platform.data.sources import read_table
+from rai_platform.errors import EvidenceMismatch, InvalidSpec, TamperedArtifact, UnknownColumn, UnsuitableData
+from rai_platform.spec.digests import digest_of
+from rai_platform.spec.model import GivenPredictions, ModelSpec
+from rai_platform.spec.reading import ModelDefinition
+from rai_platform.spec.subject import Subject
+from rai_platform.store import ContentStore
+from rai_platform.training.candidate import Candidate, ModelFile
+from rai_platform.training.fitting import fit_model
+from rai_platform.training.loading import load_model, model_digest
+from rai_platform.training.manifest import Manifest
+from rai_platform.training.model import TrainedModel
+from rai_platform.training.model_files import content_digest, write_part
+from rai_platform.training.predictions import Predictions
+
+RECORDED_LIBRARIES = ("scikit-learn", "fairlearn", "numpy", "pandas", "skops", "rai-platform")
+COMPARED_ROWS = 10_000
+
+
+def train_candidate(
+    definition: ModelDefinition,
+    sample: Sample,
+    report: DataReport,
+    store: ContentStore,
+    *,
+    mlflow_run_id: str,
+    code_version: str,
+    now: str,
+) -> tuple[Candidate, TrainedModel]:
+    """A trained candidate whose files were written, read back and found to predict the same.
+
+    Raises:
+        BadInput: the spec's estimator cannot be trained on these data, or not be saved without pickle.
+        TamperedArtifact: the model read back predicts otherwise than the one that was trained.
+    """
+    model, warnings = fit_model(definition.spec, sample)
+    files: dict[str, ModelFile] = {}
+    for name, part in model.parts.items():
+        content = write_part(part, estimator=model.manifest.estimator)
+        files[name] = ModelFile(blob=store.put(content), content=content_digest(content))
+    candidate = Candidate(
+        model=definition.name,
+        model_digest=model_digest(model.manifest, files),
+        manifest=model.manifest,
+        files=files,
+        training_report=report,
+        parameters=_parameters(definition.spec),
+        versions=_versions(),
+        warnings=warnings,
+        spec_digest=definition.spec_digest,
+        mlflow_run_id=mlflow_run_id,
+        code_version=code_version,
+        created_at=now,
+    )
+    _must_predict_the_same(model, load_model(candidate, store), sample.take(np.arange(min(sample.n, COMPARED_ROWS))))
+    return candidate, model
+
+
+def given_candidate(
+    definition: ModelDefinition, sample: Sample, *, mlflow_run_id: str, code_version: str, now: str
+) -> Candidate:
+    """Somebody else's scores as a candidate: its digest is that of the rule and of every score."""
+    given = definition.spec.predictions
+    if given is None:
+        raise InvalidSpec("the spec brings no predictions", where="predictions")
+    y_score, y_pred = given_values(definition.spec, sample)
+    manifest = Manifest(
+        composition="given",
+        estimator=given.score or given.decision or "",
+        features=(),
+        positive_label=cell_text(definition.spec.data.positive_label),
+        threshold=given.threshold,
+        score_is_probability=False,
+        seed=0,
+    )
+    values = {"score": None if y_score is None else y_score.tolist(), "decision": y_pred.tolist()}
+    return Candidate(
+        model=definition.name,
+        model_digest=digest_of({"manifest": dataclasses.asdict(manifest), "values": values}),
+        manifest=manifest,
+        files={},
+        training_report=None,
+        parameters={},
+        versions=_versions(),
+        warnings=(),
+        spec_digest=definition.spec_digest,
+        mlflow_run_id=mlflow_run_id,
+        code_version=code_version,
+        created_at=now,
+    )
+
+
+def predict(candidate: Candidate, sample: Sample, spec: ModelSpec, store: ContentStore) -> Predictions:
+    """The scores and decisions of a candidate on every row of a sample.
+
+    Raises:
+        EvidenceMismatch: the sample lacks a column that the model sees.
+        BadInput: given predictions cannot be read, or do not cover the sample.
+    """
+    subject = Subject(model_digest=candidate.model_digest, data_digest=sample.digest)
+    if candidate.manifest.composition == "given":
+        y_score, y_pred = given_values(spec, sample)
+    else:
+        absent = [feature.name for feature in candidate.manifest.features if feature.name not in sample.features]
+        if absent:
+            raise EvidenceMismatch(
+                f"the model sees {', '.join(absent)}, which the test data lack: train again", where=candidate.model
+            )
+        model = load_model(candidate, store)
+        y_score, y_pred = model.score(sample.features), model.decide(sample.features, sample.sensitive_features)
+    return Predictions(
+        subject=subject,
+        row_key=sample.row_key,
+        y_score=y_score,
+        y_pred=y_pred,
+        score_is_probability=candidate.manifest.score_is_probability,
+    )
+
+
+def given_values(
+    spec: ModelSpec, sample: Sample
+) -> tuple["np.typing.NDArray[np.float64] | None", "np.typing.NDArray[np.int8]"]:
+    """Scores, if any, and decisions of given predictions, in the order of the sample's rows.
+
+    Raises:
+        UnknownColumn: a column that the spec names is not there.
+        UnsuitableData: a row has no prediction, or a score is not a number.
+    """
+    given = spec.predictions
+    if given is None:
+        raise InvalidSpec("the spec brings no predictions", where="predictions")
+    table = _predictions_table(given, spec).iloc[sample.row_key]
+    for column in (given.score, given.decision):
+        if column is not None and column not in table.columns:
+            raise UnknownColumn(column, table.columns, where="predictions")
+    y_score = None if given.score is None else _numbers(table[given.score])
+    if given.decision is not None:
+        decisions = table[given.decision]
+        _no_gaps(decisions)
+        positive = cell_text(spec.data.positive_label)
+        return y_score, (decisions.map(cell_text) == positive).to_numpy().astype("int8")
+    if y_score is None or given.threshold is None:
+        raise InvalidSpec("give `decision`, or `score` and `threshold`", where="predictions")
+    return y_score, (y_score >= given.threshold).astype("int8")
+
+
+def _predictions_table(given: GivenPredictions, spec: ModelSpec) -> pd.DataFrame:
+    table = read_table(spec.data.table, missing=spec.data.missing)
+    if given.table is None or given.key is None:
+        return table
+    other = read_table(given.table, missing=spec.data.missing)
+    for where, columns in (("data.source", table.columns), ("predictions.source", other.columns)):
+        if given.key not in columns:
+            raise UnknownColumn(given.key, columns, where=where)
+    if other[given.key].duplicated().any():
+        raise UnsuitableData(
+            f"{int(other[given.key].duplicated().sum())} keys occur more than once", where="predictions.source"
+        )
+    wanted = [given.key, *(name for name in (given.score, given.decision) if name in other.columns)]
+    return table[[given.key]].merge(other[wanted], on=given.key, how="left", validate="many_to_one")
+
+
+def _numbers(column: pd.Series) -> "np.typing.NDArray[np.float64]":
+    _no_gaps(column)
+    numbers = pd.to_numeric(column, errors="coerce")
+    if not np.isfinite(numbers).all():
+        bad = column[~np.isfinite(numbers)].iloc[0]
+        raise UnsuitableData(f"expected numbers as scores, got {bad!r}", where=f"predictions, column {column.name!r}")
+    return numbers.to_numpy("float64")
+
+
+def _no_gaps(column: pd.Series) -> None:
+    if column.isna().any():
+        raise UnsuitableData(
+            f"{int(column.isna().sum())} of {len(column)} rows have no prediction",
+            where=f"predictions, column {column.name!r}",
+        )
+
+
+def _must_predict_the_same(trained: TrainedModel, loaded: TrainedModel, sample: Sample) -> None:
+    scores = trained.score(sample.features), loaded.score(sample.features)
+    decisions = [model.decide(sample.features, sample.sensitive_features) for model in (trained, loaded)]
+    if not np.array_equal(scores[0], scores[1]) or not np.array_equal(decisions[0], decisions[1]):
+        raise TamperedArtifact(
+            "the model read back from its files scores otherwise than the one that was trained; it does not count as saved",
+            where=trained.manifest.estimator,
+        )
+
+
+def _parameters(spec: ModelSpec) -> dict[str, str]:
+    asked = {
+        "estimator": spec.estimator.type if spec.estimator else "",
+        **(spec.estimator.params if spec.estimator else {}),
+    }
+    if spec.mitigation:
+        asked |= {"mitigation": spec.mitigation.method, "constraint": spec.mitigation.constraint}
+        asked |= {f"mitigation.{name}": value for name, value in spec.mitigation.params.items()}
+    return {name: value if isinstance(value, str) else json.dumps(value, default=str) for name, value in asked.items()}
+
+
+def _versions() -> dict[str, str]:
+    return {name: importlib.metadata.version(name) for name in RECORDED_LIBRARIES}

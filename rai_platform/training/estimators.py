@@ -1,0 +1,137 @@
+"""Estimators by import path, with the preprocessing that a table needs."""
+
+import importlib
+import inspect
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.base import is_classifier
+from sklearn.compose import ColumnTransformer
+from sklearn.impute import MissingIndicator, SimpleImputer
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+from rai_platform.errors import UnusableEstimator, did_you_mean
+from rai_platform.spec.model import Estimator
+
+NUMBERS, MISSING, CATEGORIES = "numbers", "missing", "categories"
+MOST_CATEGORIES = 50  # of one feature; the rarer ones are taken together
+ABSENT = "(absent)"
+
+
+def build_estimator(spec: Estimator) -> Any:
+    """The estimator that the spec names, unfitted, its ``random_state`` set to the seed unless the spec gives one.
+
+    Raises:
+        UnusableEstimator: the path leads nowhere, the parameters do not fit, or it is no classifier.
+    """
+    factory = _imported(spec.type)
+    accepted = _parameters(factory)
+    for name in spec.params:
+        if accepted is not None and name not in accepted:
+            raise UnusableEstimator(
+                f"{spec.type} takes no {name!r}{did_you_mean(name, accepted)}; it takes: {', '.join(sorted(accepted))}",
+                where="estimator.params",
+            )
+    seed = {"random_state": spec.seed} if "random_state" in (accepted or ()) else {}
+    try:
+        estimator = factory(**{**seed, **spec.params})
+    except (TypeError, ValueError) as error:
+        raise UnusableEstimator(
+            f"{spec.type} does not take these parameters: {error}", where="estimator.params"
+        ) from None
+    if not hasattr(estimator, "fit") or not is_classifier(estimator):
+        raise UnusableEstimator(
+            f"expected a classifier with scikit-learn's methods, got {type(estimator).__name__}", where="estimator.type"
+        )
+    if not hasattr(estimator, "predict_proba") and not hasattr(estimator, "decision_function"):
+        raise UnusableEstimator(
+            f"{type(estimator).__name__} gives no scores: it has neither predict_proba nor decision_function",
+            where="estimator.type",
+        )
+    return estimator
+
+
+def builds_own_preprocessing(estimator: Any, spec: Estimator) -> bool:
+    """Whether the estimator takes the table as it is: a pipeline, or one whose spec says so."""
+    return spec.preprocessing == "none" or isinstance(estimator, Pipeline)
+
+
+def build_preprocessing(features: pd.DataFrame) -> ColumnTransformer:
+    """Imputation and encoding for a table, unfitted.
+
+    Numbers are imputed by their median and standardized, and say in a column of their own where they were missing;
+    categories become one column each, the rare ones together, with a category for missing values.
+    """
+    numbers = [name for name in features if features[name].dtype != object]
+    categories = [name for name in features if features[name].dtype == object]
+    incomplete = [name for name in numbers if features[name].isna().any()]
+    encode = make_pipeline(
+        SimpleImputer(strategy="constant", fill_value=ABSENT, missing_values=None),
+        OneHotEncoder(handle_unknown="infrequent_if_exist", max_categories=MOST_CATEGORIES, sparse_output=False),
+    )
+    return ColumnTransformer(
+        [
+            (NUMBERS, make_pipeline(SimpleImputer(strategy="median"), StandardScaler()), numbers),
+            (MISSING, MissingIndicator(features="all"), incomplete),
+            (CATEGORIES, encode, categories),
+        ]
+    )
+
+
+def encoded_columns(preprocessing: ColumnTransformer) -> list[str]:
+    """The feature behind every column that fitted preprocessing gives, in order (encoded columns,)."""
+    behind: list[str] = []
+    for name, transformer, columns in preprocessing.transformers_:
+        if name != CATEGORIES or not len(columns):
+            behind.extend(columns)
+            continue
+        encoder = transformer[-1]
+        rare = getattr(encoder, "infrequent_categories_", [None] * len(columns))
+        for column, kept, infrequent in zip(columns, encoder.categories_, rare, strict=True):
+            folded = 0 if infrequent is None else len(infrequent)
+            behind.extend([column] * (len(kept) - folded + (1 if folded else 0)))
+    return behind
+
+
+def positive_scores(estimator: Any, inputs: Any) -> tuple[np.typing.NDArray[np.float64], bool]:
+    """The estimator's score of the positive label (rows,), and whether it is meant as a probability."""
+    if hasattr(estimator, "predict_proba"):
+        return np.asarray(estimator.predict_proba(inputs), dtype="float64")[:, 1], True
+    return np.asarray(estimator.decision_function(inputs), dtype="float64"), False
+
+
+def _imported(path: str) -> Any:
+    module_name, _, name = path.rpartition(".")
+    if not module_name:
+        raise UnusableEstimator(
+            f"expected an import path such as sklearn.linear_model.LogisticRegression, got {path!r}",
+            where="estimator.type",
+        )
+    try:
+        module = importlib.import_module(module_name)
+    except ImportError as error:
+        raise UnusableEstimator(
+            f"cannot import {module_name!r}: {error}; install its package, or correct the path", where="estimator.type"
+        ) from None
+    if not hasattr(module, name):
+        known = [attribute for attribute in dir(module) if not attribute.startswith("_")]
+        raise UnusableEstimator(f"no {name!r} in {module_name}{did_you_mean(name, known)}", where="estimator.type")
+    factory = getattr(module, name)
+    if not callable(factory):
+        raise UnusableEstimator(
+            f"{path} is a {type(factory).__name__}, not a class or function", where="estimator.type"
+        )
+    return factory
+
+
+def _parameters(factory: Any) -> set[str] | None:
+    """The parameter names; None where the signature takes whatever it is given."""
+    try:
+        parameters = inspect.signature(factory).parameters.values()
+    except (TypeError, ValueError):
+        return None
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+        return None
+    return {parameter.name for parameter in parameters}

@@ -1,0 +1,70 @@
+"""What a model is, in words: everything about it but the numbers it learned."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+FeatureKind = Literal["number", "category"]
+Composition = Literal["single", "weighted", "group_thresholds", "given"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feature:
+    """A column that the model sees."""
+
+    name: str
+    kind: FeatureKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ThresholdStep:
+    """One of the two rules between which a group's decisions are drawn: ``score > threshold`` or ``score < threshold``."""
+
+    operator: Literal[">", "<"]
+    threshold: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupThresholds:
+    """How one group's scores become chances of being selected, in Fairlearn's terms.
+
+    The chance is ``p_ignore * prediction_constant + (1 - p_ignore) * (p0 * rule0 + p1 * rule1)``.
+    """
+
+    p_ignore: float
+    prediction_constant: float
+    p0: float
+    rule0: ThresholdStep
+    p1: float
+    rule1: ThresholdStep
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """The decision rule around the learned parts.
+
+    Attributes:
+        composition: ``single`` estimator; ``weighted`` mean of several (ExponentiatedGradient); ``group_thresholds`` on
+            one (ThresholdOptimizer); ``given``: somebody else's scores, no model at all.
+        estimator: import path of the estimator, or the column of given scores.
+        features: the columns it sees, in order.
+        group_features: sensitive features it needs to decide about a person; empty for most models.
+        positive_label: what a decision of 1 stands for.
+        threshold: rows with at least this score are selected; None where decisions are drawn or given.
+        score_is_probability: whether scores are meant as chances of the positive label.
+        seed: of training, and of drawn decisions.
+        weights: of the parts of a weighted mean.
+        randomized: whether decisions are drawn with the chance that mitigation computed.
+        thresholds: by group, for ``group_thresholds``.
+    """
+
+    composition: Composition
+    estimator: str
+    features: tuple[Feature, ...]
+    group_features: tuple[str, ...] = ()
+    positive_label: str
+    threshold: float | None
+    score_is_probability: bool
+    seed: int
+    weights: tuple[float, ...] = ()
+    randomized: bool = False
+    thresholds: dict[str, GroupThresholds] = field(default_factory=dict)

@@ -1,0 +1,132 @@
+"""A trained model as it decides: its learned parts and the rule around them."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from rai_platform.errors import UnsuitableData
+from rai_platform.training.estimators import positive_scores
+from rai_platform.training.manifest import GroupThresholds, Manifest, ThresholdStep
+
+PREPROCESSING = "preprocessing"
+Scores = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainedModel:
+    """A function from a person's features to a score and a decision, the same for the same person every time.
+
+    Attributes:
+        manifest: the rule.
+        parts: ``preprocessing`` where the platform built it, and the estimators, in the order of ``manifest.weights``.
+    """
+
+    manifest: Manifest
+    parts: dict[str, Any]
+
+    @property
+    def estimators(self) -> list[Any]:
+        """The learned estimators without the preprocessing."""
+        return [part for name, part in self.parts.items() if name != PREPROCESSING]
+
+    def encode(self, features: pd.DataFrame) -> Any:
+        """What the estimators see: (rows, encoded columns), or the features themselves."""
+        chosen = features[[feature.name for feature in self.manifest.features]]
+        return self.parts[PREPROCESSING].transform(chosen) if PREPROCESSING in self.parts else chosen
+
+    def score(self, features: pd.DataFrame) -> Scores:
+        """The score of the positive label for every row (rows,); a probability where ``score_is_probability``."""
+        return self.score_encoded(self.encode(features))
+
+    def score_encoded(self, inputs: Any) -> Scores:
+        """The score of what ``encode`` gives (rows,)."""
+        scores = np.array([positive_scores(estimator, inputs)[0] for estimator in self.estimators])
+        weights = self.manifest.weights or (1.0,)
+        mean: Scores = np.asarray(weights) @ scores
+        return mean
+
+    def decide(self, features: pd.DataFrame, sensitive_features: pd.DataFrame | None = None) -> npt.NDArray[np.int8]:
+        """1 for the rows that the model selects, else 0 (rows,).
+
+        Args:
+            features: (rows, features).
+            sensitive_features: the groups (rows, sensitive features); needed where ``manifest.group_features`` is not empty.
+        """
+        manifest = self.manifest
+        if manifest.threshold is not None and manifest.composition != "group_thresholds":
+            selected = self.score(features) >= manifest.threshold
+        else:
+            chance = self._chance_of_selection(features, sensitive_features)
+            selected = chance > draws(features, manifest) if manifest.randomized else chance >= 0.5
+        return selected.astype("int8")
+
+    def _chance_of_selection(self, features: pd.DataFrame, sensitive_features: pd.DataFrame | None) -> Scores:
+        manifest = self.manifest
+        if manifest.composition == "group_thresholds":
+            groups = joined_groups(sensitive_features, manifest.group_features)
+            return interpolated(self.score(features), groups, manifest.thresholds)
+        inputs = self.encode(features)
+        votes = np.array([np.asarray(estimator.predict(inputs), dtype="float64") for estimator in self.estimators])
+        chance: Scores = np.asarray(manifest.weights) @ votes
+        return chance
+
+
+def joined_groups(sensitive_features: pd.DataFrame | None, names: tuple[str, ...]) -> npt.NDArray[np.object_]:
+    """One group per row over several sensitive features, ``female & Black`` (rows,).
+
+    Raises:
+        UnsuitableData: a sensitive feature that the model needs was not given.
+    """
+    if sensitive_features is None or any(name not in sensitive_features for name in names):
+        raise UnsuitableData(
+            f"this model needs {' and '.join(names)} to decide: its thresholds differ by group",
+            where="sensitive_features",
+        )
+    joined = sensitive_features[names[0]].astype(str)
+    for name in names[1:]:
+        joined = joined + " & " + sensitive_features[name].astype(str)
+    groups: npt.NDArray[np.object_] = joined.to_numpy(object)
+    return groups
+
+
+def interpolated(scores: Scores, groups: npt.NDArray[np.object_], thresholds: dict[str, GroupThresholds]) -> Scores:
+    """The chance of being selected (rows,) that Fairlearn's ThresholdOptimizer gives each row.
+
+    Source: Hardt, Price and Srebro, Equality of opportunity in supervised learning, 2016, section 4.2.
+
+    Raises:
+        UnsuitableData: a group that was not there when the thresholds were found.
+    """
+    chance = np.zeros(len(scores))
+    for group in sorted(set(groups)):
+        if group not in thresholds:
+            raise UnsuitableData(
+                f"no threshold was learned for the group {group!r}; groups in training: {', '.join(sorted(thresholds))}",
+                where="mitigation",
+            )
+        rule, member = thresholds[group], groups == group
+        drawn = rule.p0 * _passes(scores[member], rule.rule0) + rule.p1 * _passes(scores[member], rule.rule1)
+        chance[member] = rule.p_ignore * rule.prediction_constant + (1 - rule.p_ignore) * drawn
+    return chance
+
+
+def _passes(scores: Scores, step: ThresholdStep) -> Scores:
+    passed = scores > step.threshold if step.operator == ">" else scores < step.threshold
+    return passed.astype("float64")
+
+
+def draws(features: pd.DataFrame, manifest: Manifest) -> Scores:
+    """A number between 0 and 1 for every row (rows,), as good as random, that depends on nothing but the row and the seed."""
+    normal = pd.DataFrame(
+        {
+            feature.name: features[feature.name].astype("float64" if feature.kind == "number" else object)
+            for feature in manifest.features
+        }
+    )
+    key = f"{manifest.seed:016d}"[-16:]
+    hashes = pd.util.hash_pandas_object(normal, index=False, hash_key=key, categorize=False).to_numpy("uint64")
+    drawn: Scores = (hashes >> np.uint64(11)).astype("float64") * 2.0**-53
+    return drawn
