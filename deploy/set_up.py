@@ -26,7 +26,9 @@ UV_OPTION = {
 def main() -> int:
     """Installs, and returns the exit code of the installer."""
     if sys.version_info < (3, 11):
-        print(f"expected Python 3.11 or later, got {sys.version.split()[0]}; try: make PYTHON=python3.12", file=sys.stderr)
+        print(
+            f"expected Python 3.11 or later, got {sys.version.split()[0]}; try: make PYTHON=python3.12", file=sys.stderr
+        )
         return 2
     if not PYTHON.exists():
         print(f"creating {ENVIRONMENT.name} with Python {sys.version.split()[0]}")

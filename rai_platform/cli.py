@@ -9,12 +9,11 @@ import warnings
 from pathlib import Path
 from typing import Annotated, Any
 
-import click
 import typer
 
 from rai_platform.console.output import Output, stdout_kept_clean
 from rai_platform.errors import BadInput, LedgerBroken, RaiError
-from rai_platform.settings import Settings, read_settings
+from rai_platform.settings import TRACEBACKS, Settings, read_settings, tracebacks_wanted
 
 REFUSED = 3
 app = typer.Typer(
@@ -209,21 +208,28 @@ def doctor(
 
 
 def main() -> None:
-    """The entry point: one clear error, no traceback, and the exit code that belongs to it."""
-    as_json = "--json" in sys.argv[1:]
+    """The entry point of `rai`."""
     warnings.simplefilter("ignore")  # a person at the prompt can do nothing about a library's deprecations
+    sys.exit(execute(sys.argv[1:]))
+
+
+def execute(arguments: list[str]) -> int:
+    """Runs one command: one clear error, no traceback, and the exit code that belongs to it."""
+    as_json = "--json" in arguments
     try:
-        code = app(standalone_mode=False)
+        code = app(arguments or ["--help"], standalone_mode=False)
     except RaiError as error:
-        sys.exit(_tell(error, as_json))
-    except click.ClickException as error:
-        if as_json:
-            sys.exit(_tell(BadInput(error.format_message()), as_json))
-        error.show()
-        sys.exit(2)
-    except (click.Abort, KeyboardInterrupt):
-        sys.exit(130)
-    sys.exit(code if isinstance(code, int) else 0)
+        return _tell(error, as_json)
+    except typer.TyperException as error:
+        return _tell(BadInput(f"{error.format_message()} Try `rai --help`."), as_json)
+    except (typer.Abort, KeyboardInterrupt):
+        return 130
+    except Exception as error:
+        if tracebacks_wanted():
+            raise
+        told = f"{type(error).__name__}: {error}; set {TRACEBACKS}=1 to see where"
+        return _tell(RaiError(told, where="not foreseen"), as_json)
+    return code if isinstance(code, int) else 0
 
 
 def _run(definition: Any, settings: Settings, assets: tuple[str, ...], output: Output) -> None:

@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 from rai_platform.errors import BadInput, did_you_mean
 
 Executor = Literal["in_process", "multiprocess", "k8s"]
+TRACEBACKS = "RAI_TRACEBACK"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +85,11 @@ def read_settings(environment: Mapping[str, str] | None = None, *, working_folde
     )
 
 
+def tracebacks_wanted() -> bool:
+    """Whether an error that nobody foresaw is to show where it arose (RAI_TRACEBACK)."""
+    return bool(os.environ.get(TRACEBACKS))
+
+
 def project_root(start: Path) -> Path:
     """The nearest folder from ``start`` upwards that holds a ``workspace.yaml``, else ``start``."""
     for folder in (start, *start.parents):
@@ -103,5 +109,6 @@ def use_as_process_environment(settings: Settings) -> None:
         DAGSTER_HOME=str(settings.dagster_home),
         MLFLOW_TRACKING_URI=settings.tracking_uri,
         MLFLOW_DISABLE_TELEMETRY="true",
+        MLFLOW_LOGGING_LEVEL="WARNING",
         DO_NOT_TRACK="1",
     )

@@ -71,8 +71,13 @@ def write_whole(filesystem: Any, path: str, content: bytes) -> None:
         filesystem.pipe_file(path, content)
         return
     partial = f"{path}.{uuid.uuid4().hex}.partial"
-    filesystem.pipe_file(partial, content)
-    filesystem.mv(partial, path)
+    try:
+        filesystem.pipe_file(partial, content)
+        filesystem.mv(partial, path)
+    except OSError:
+        if filesystem.exists(partial):
+            filesystem.rm_file(partial)
+        raise
 
 
 def _protocols(filesystem: Any) -> tuple[str, ...]:

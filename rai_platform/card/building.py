@@ -23,7 +23,7 @@ from rai_platform.fairness.report import FairnessReport
 from rai_platform.performance.report import PerformanceReport
 from rai_platform.robustness.report import RobustnessScores
 from rai_platform.spec.reading import ModelDefinition
-from rai_platform.spec.requirements import required_checks
+from rai_platform.spec.requirements import required_checks, switched_off
 from rai_platform.spec.verdict import Verdict
 from rai_platform.training.candidate import Candidate
 
@@ -195,8 +195,7 @@ def _policy(definition: ModelDefinition) -> PolicySection:
         minimum_group_size=policy.minimum_group_size,
         requirements=tuple(lines.values()),
         switched_off=tuple(
-            PolicyLine(requirement=item.metric, severity="off", reason=item.reason, source=item.source)
-            for item in policy.requirements
-            if item.severity == "off"
+            PolicyLine(requirement=name, severity="off", reason=item.reason, source=item.source)
+            for name, item in switched_off(definition).items()
         ),
     )

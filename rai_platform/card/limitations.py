@@ -8,6 +8,7 @@ from rai_platform.fairness.report import FairnessReport
 from rai_platform.performance.report import PerformanceReport
 from rai_platform.robustness.report import RobustnessScores
 from rai_platform.spec.reading import ModelDefinition
+from rai_platform.spec.requirements import switched_off
 from rai_platform.training.candidate import Candidate
 
 
@@ -74,7 +75,7 @@ def _about_figures(
     performance: PerformanceReport, explanations: Explanations, robustness: RobustnessScores
 ) -> Iterator[str]:
     for metric, why in performance.not_estimable.items():
-        yield f"{metric.replace('_', ' ')} is not estimable: {why}."
+        yield f"Not estimable: {metric.replace('_', ' ')}, since {why}."
     if explanations.method == "permutation":
         yield (
             f"Attributions are sampled, on {explanations.n} rows; they break up the model's score, not the world: a strong "
@@ -86,7 +87,7 @@ def _about_figures(
             "feature is not a cause."
         )
     for perturbation, why in robustness.not_estimable.items():
-        yield f"{perturbation.replace('_', ' ')} were not tried: {why}."
+        yield f"Not tried: {perturbation.replace('_', ' ')}, since {why}."
     if robustness.scores:
         yield "The table was changed at random; somebody who sets out to fool the model can do worse."
 
@@ -99,9 +100,8 @@ def _about_the_design(definition: ModelDefinition, fairness: FairnessReport) -> 
         yield "Rows carry sampling weights: intervals rest on effective sample sizes and are approximate."
     if spec.split.time_column is None and not spec.predictions:
         yield "The test data are of the same time as the training data; how the model does later is not known."
-    for requirement in definition.policy.requirements:
-        if requirement.severity == "off":
-            yield f"The policy does not judge {requirement.metric.replace('_', ' ')}: {requirement.reason}"
+    for name, requirement in switched_off(definition).items():
+        yield f"The policy does not judge {name.replace('_x_', ' x ').replace('_', ' ')}: {requirement.reason}"
 
 
 def _listed(names: list[str]) -> str:

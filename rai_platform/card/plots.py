@@ -1,6 +1,7 @@
 """The pictures of a card: the same in the card, as SVG, and in Dagster's pages, as small PNG."""
 
 import io
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Literal
@@ -42,6 +43,7 @@ STYLE: dict[Any, Any] = {
     "axes.axisbelow": True,
     "svg.hashsalt": "rai_platform",
     "legend.frameon": False,
+    "text.parse_math": False,  # a group called "$25k to $50k" is no formula
 }
 
 
@@ -160,7 +162,8 @@ def draw_beeswarm(report: Explanations, *, kind: Format) -> bytes | None:
     values = np.array([row.attributions for row in report.rows])
     data = np.array([[as_number(value) for value in row.values] for row in report.rows])
     explanation = shap.Explanation(values=values, data=data, feature_names=list(report.features))
-    with mpl.rc_context(STYLE), mpl.rc_context({"backend": "agg"}):
+    with mpl.rc_context(STYLE), warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # a category has no high or low value: its dots are grey
         plt.switch_backend("agg")
         try:
             shap.plots.beeswarm(

@@ -1,6 +1,7 @@
 """A card as JSON, HTML and Markdown."""
 
 import functools
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +14,9 @@ from rai_platform.spec.metrics import METRICS
 from rai_platform.spec.verdict import SEVEREST_FIRST, Verdict
 
 CARD = TypeAdapter(ModelCard)
+ENTITY = re.compile(r"&(?=#?\w+;)")
+MARKUP = re.compile(r"[\\`*\[\]|~]|(?<!\w)_|_(?!\w)")
+BLOCK = re.compile(r"^(?:(\d{1,9})(?=[.)](?:\s|$))|(?=#|[-+](?:\s|$)|-{2,}$|=+$))")  # begins a list, heading or line
 
 
 def render_json(card: ModelCard) -> bytes:
@@ -37,8 +41,8 @@ def render_html(card: ModelCard, pictures: dict[str, str]) -> str:
 
 
 def render_markdown(card: ModelCard) -> str:
-    """The card as text."""
-    return _environment().get_template("model_card.md.j2").render(card=card)
+    """The card as text, in which nothing that was filled in is read as Markdown or HTML."""
+    return _environment().overlay(finalize=_plain).get_template("model_card.md.j2").render(card=card)
 
 
 @functools.cache
@@ -48,14 +52,13 @@ def _environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        autoescape=lambda name: bool(name and name.endswith(".html.j2")),  # noqa: S701 - Markdown has nothing to escape to
+        autoescape=lambda name: bool(name and name.endswith(".html.j2")),  # noqa: S701 - Markdown goes through _plain
     )
     filters: dict[str, Callable[..., Any]] = {
         "words": lambda name: name.replace("_x_", " x ").replace("_", " "),
         "number": _number,
         "percent": _percent,
         "signed": lambda value: f"{value:+.3f}",
-        "cell": _cell,
         "severest_first": _severest_first,
     }
     environment.filters.update(filters)
@@ -73,9 +76,12 @@ def _percent(value: float | None) -> str:
     return "–" if value is None else f"{value:.1%}"
 
 
-def _cell(text: object) -> str:
-    """A text that stays inside its cell of a Markdown table."""
-    return str(text).replace("|", "\\|").replace("\n", " ")
+def _plain(value: object) -> object:
+    """A text as Markdown shows it letter by letter, on one line, inside its cell of a table."""
+    if not isinstance(value, str):
+        return value
+    text = ENTITY.sub("&amp;", " ".join(value.split())).replace("<", "&lt;").replace(">", "&gt;")
+    return BLOCK.sub(r"\1\\", MARKUP.sub(r"\\\g<0>", text))
 
 
 def _severest_first(verdicts: tuple[Verdict, ...]) -> list[Verdict]:

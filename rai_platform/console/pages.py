@@ -9,9 +9,10 @@ from rich.panel import Panel
 from rich.table import Table
 
 from rai_platform.pipeline.status import ModelStatus
+from rai_platform.release.findings import number
 from rai_platform.release.ledger import Entry
 from rai_platform.settings import Settings
-from rai_platform.spec.verdict import SEVEREST_FIRST, Verdict
+from rai_platform.spec.verdict import SEVEREST_FIRST, Interval, Verdict
 
 COLOUR = {"PASS": "green", "FAIL": "red", "INSUFFICIENT_EVIDENCE": "yellow"}
 WORD = {"PASS": "pass", "FAIL": "fail", "INSUFFICIENT_EVIDENCE": "open"}
@@ -43,11 +44,17 @@ def verdict_table(verdicts: tuple[Verdict, ...]) -> Table:
         table.add_row(
             f"[{COLOUR[verdict.outcome]}]{WORD[verdict.outcome]}[/]",
             escape(verdict.requirement) + warning,
-            "–" if verdict.estimate is None else f"{verdict.estimate:.3f}",
-            "–" if interval is None else f"{interval.lower:.3f} to {interval.upper:.3f}",
+            "–" if verdict.estimate is None else number(verdict.estimate),
+            "–" if interval is None else _range(interval),
             f"{verdict.n:,}",
         )
     return table
+
+
+def _range(interval: Interval) -> str:
+    if interval.lower == interval.upper:
+        return "exact"
+    return f"{number(interval.lower)} to {number(interval.upper)}"
 
 
 def show_overview(console: Console, statuses: list[ModelStatus]) -> None:
@@ -67,8 +74,8 @@ def show_overview(console: Console, statuses: list[ModelStatus]) -> None:
         )
     console.print(table)
     for status in statuses:
-        if status.reasons and status.decision != "refused":
-            console.print(Padding(f"[yellow]{status.model}:[/] {escape('; '.join(status.reasons))}", (0, 0, 0, 1)))
+        if status.out_of_order:
+            console.print(Padding(f"[yellow]{status.model}:[/] {escape('; '.join(status.out_of_order))}", (0, 0, 0, 1)))
 
 
 def show_history(console: Console, entries: list[Entry]) -> None:

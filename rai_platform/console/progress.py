@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.status import Status
 
+DECIDING = ("model_card", "production_model")  # they repeat what was said of the reports
 DONE, STOPPED, OPEN = "[green]✓[/]", "[red]✗[/]", "[yellow]•[/]"
 
 
@@ -40,7 +41,7 @@ class Progress:
             self._status.update(f"{asset} …")
         elif kind == "ASSET_CHECK_EVALUATION":
             self._checks.setdefault(asset, []).append(data.passed)
-            if not data.passed and asset != "production_model":
+            if not data.passed and asset not in DECIDING:
                 self._console.print(f"   {OPEN} {data.check_name}: {escape(str(data.description).splitlines()[0])}")
         elif kind in ("STEP_SUCCESS", "STEP_FAILURE"):
             self._tell(asset, DONE if kind == "STEP_SUCCESS" else STOPPED)

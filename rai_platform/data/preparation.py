@@ -16,6 +16,7 @@ from rai_platform.spec.model import ModelSpec
 
 NOT_IN_BINS = "(other)"
 LARGEST_LISTED = 10
+POINTS_IN_TIME = ("date", "datetime", "datetime64", "period", "time", "timedelta", "timedelta64")  # pandas' names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,13 +44,15 @@ def prepare_data(spec: ModelSpec) -> PreparedData:
     """
     table = read_table(spec.data.table, missing=spec.data.missing)
     names = feature_names(spec, table)
-    whole = to_sample(table, spec, names=names, source=spec.data.table)
+    if (test_source := spec.split.test_table) is not None and not spec.predictions:
+        test_table = like(read_table(test_source, missing=spec.data.missing), table, where=test_source.path)
+        telling = telling_columns(table, test_table)
+        training = to_sample(table, spec, names=names, telling=telling, source=spec.data.table)
+        test = to_sample(test_table, spec, names=names, telling=telling, source=test_source)
+        return PreparedData(training=training, test=test, training_table=table, test_table=test_table)
+    whole = to_sample(table, spec, names=names, telling=telling_columns(table), source=spec.data.table)
     if spec.predictions:
         return PreparedData(training=None, test=whole, training_table=table, test_table=table)
-    if (test_source := spec.split.test_table) is not None:
-        test_table = like(read_table(test_source, missing=spec.data.missing), table, where=test_source.path)
-        test = to_sample(test_table, spec, names=names, source=test_source)
-        return PreparedData(training=whole, test=test, training_table=table, test_table=test_table)
     training_rows, test_rows = split_rows(spec.split, table, whole.y_true)
     training = whole.take(training_rows)
     if len(set(training.y_true.tolist())) < 2:
@@ -85,11 +88,21 @@ def feature_names(spec: ModelSpec, table: pd.DataFrame) -> tuple[str, ...]:
     return () if spec.predictions else chosen
 
 
-def to_sample(table: pd.DataFrame, spec: ModelSpec, *, names: tuple[str, ...], source: Source) -> Sample:
+def to_sample(
+    table: pd.DataFrame, spec: ModelSpec, *, names: tuple[str, ...], telling: tuple[str, ...], source: Source
+) -> Sample:
     """All rows of a table as a sample.
 
+    Args:
+        table: as it was read.
+        spec: what its columns mean.
+        names: columns the model sees.
+        telling: columns by which the same person is found twice.
+        source: where the table came from.
+
     Raises:
-        UnsuitableData: the target has not two values, a column is empty, infinite or of an unknown type, a weight is negative.
+        UnsuitableData: the target has not two values, a column is empty, infinite or of an unknown type, a weight is
+            not positive.
     """
     groups = {feature.name: group_of_rows(table, feature) for feature in spec.sensitive_features}
     typed = {name: typed_column(table[name], where=f"data.features, column {name!r}") for name in names}
@@ -99,7 +112,7 @@ def to_sample(table: pd.DataFrame, spec: ModelSpec, *, names: tuple[str, ...], s
         sensitive_features=pd.DataFrame(groups, index=table.index),
         weight=None if spec.data.weight is None else weights(table[spec.data.weight]),
         row_key=np.arange(len(table), dtype="int64"),
-        record=record_hashes(table),
+        record=record_hashes(table, telling),
         source=source.path if source.scheme else source.path.rsplit("/", 1)[-1],
         fingerprint=fingerprint(source),
     )
@@ -138,13 +151,14 @@ def weights(column: pd.Series) -> npt.NDArray[np.float64]:
     """Sampling weights (rows,).
 
     Raises:
-        UnsuitableData: a weight is missing, negative or not a number, or all are zero.
+        UnsuitableData: a weight is missing, not a number, or not above 0.
     """
-    values = pd.to_numeric(column, errors="coerce").to_numpy("float64")
-    if not np.isfinite(values).all() or (values < 0).any() or values.sum() == 0:
+    values = pd.to_numeric(column, errors="coerce").to_numpy("float64", na_value=np.nan)
+    if not np.isfinite(values).all() or (values <= 0).any():
         raise UnsuitableData(
-            "expected numbers of at least 0, not all 0, none missing; "
-            f"got {int((~np.isfinite(values)).sum())} that are no numbers and {int((values < 0).sum())} negative",
+            "expected numbers above 0, none missing; "
+            f"got {int((~np.isfinite(values)).sum())} that are no numbers, {int((values < 0).sum())} negative and "
+            f"{int((values == 0).sum())} that are 0; leave rows that stand for nobody out of the file",
             where=f"data.weight, column {column.name!r}",
         )
     return values
@@ -154,7 +168,7 @@ def typed_column(column: pd.Series, *, where: str) -> pd.Series:
     """The column as int64, float64, or text with None for missing.
 
     Raises:
-        UnsuitableData: nothing but missing values, an infinite value, or dates.
+        UnsuitableData: nothing but missing values, an infinite value, dates, or lists.
     """
     if column.isna().all():
         raise UnsuitableData("every value is missing; put it under `data.exclude`", where=where)
@@ -165,11 +179,17 @@ def typed_column(column: pd.Series, *, where: str) -> pd.Series:
             raise UnsuitableData("holds infinite values; replace them or exclude the column", where=where)
         whole = pd.api.types.is_integer_dtype(column) and not column.isna().any()
         return column.astype("int64" if whole else "float64")
-    if pd.api.types.is_datetime64_any_dtype(column) or pd.api.types.is_timedelta64_dtype(column):
+    kind = pd.api.types.infer_dtype(column)
+    if kind in POINTS_IN_TIME:
         raise UnsuitableData(
             "holds dates, which no model here can use as they are; turn it into numbers or exclude it", where=where
         )
-    return _as_text(column)
+    if _is_nested(column):
+        raise UnsuitableData(
+            f"holds values such as {column.dropna().iloc[0]!r}; spread them over several columns, or exclude it",
+            where=where,
+        )
+    return column.astype("float64") if kind == "decimal" else _as_text(column)
 
 
 def group_of_rows(table: pd.DataFrame, feature: SensitiveFeature) -> pd.Series:
@@ -201,8 +221,10 @@ def like(table: pd.DataFrame, training: pd.DataFrame, *, where: str) -> pd.DataF
     for column in training.columns:
         if column not in table.columns:
             raise UnknownColumn(column, table.columns, where=where)
-        is_number = pd.api.types.is_numeric_dtype(training[column]) and not pd.api.types.is_bool_dtype(training[column])
-        if is_number and not pd.api.types.is_numeric_dtype(table[column]):
+        is_number, was_number = (pd.api.types.is_numeric_dtype(each[column]) for each in (table, training))
+        if is_number and not was_number:
+            table = table.assign(**{column: _as_text(table[column])})
+        if was_number and not is_number:
             numbers = pd.to_numeric(table[column], errors="coerce")
             if (bad := table[column][numbers.isna() & table[column].notna()]).size:
                 raise UnsuitableData(
@@ -212,9 +234,18 @@ def like(table: pd.DataFrame, training: pd.DataFrame, *, where: str) -> pd.DataF
     return table[list(training.columns)]
 
 
-def record_hashes(table: pd.DataFrame) -> npt.NDArray[np.uint64]:
-    """A hash of every row over all columns but those that number the rows (rows,); equal rows have equal hashes."""
-    telling = [column for column in table.columns if not _numbers_the_rows(table[column])]
+def telling_columns(*tables: pd.DataFrame) -> tuple[str, ...]:
+    """The columns by which the same person is found twice: all but lists, and those that number the rows of every table."""
+    return tuple(
+        column
+        for column in tables[0].columns
+        if not any(_is_nested(table[column]) for table in tables)
+        and not all(_numbers_the_rows(table[column]) for table in tables)
+    )
+
+
+def record_hashes(table: pd.DataFrame, telling: tuple[str, ...]) -> npt.NDArray[np.uint64]:
+    """A hash of every row over the telling columns (rows,); equal rows have equal hashes."""
     normal = pd.DataFrame(
         {
             column: table[column].astype("float64")
@@ -252,14 +283,19 @@ def _binned(column: pd.Series, edges: tuple[float, ...], *, where: str) -> pd.Se
     if not pd.api.types.is_numeric_dtype(column):
         raise UnsuitableData(f"`bins` are edges of numbers, but the column holds {column.dtype} values", where=where)
     values = column.to_numpy("float64", na_value=np.nan)
+    said = [cell_text(edge) for edge in edges]
     names = [
-        f"under {edges[0]:g}",
-        *(f"{low:g} to under {high:g}" for low, high in itertools.pairwise(edges)),
-        f"{edges[-1]:g} and over",
+        f"under {said[0]}",
+        *(f"{low} to under {high}" for low, high in itertools.pairwise(said)),
+        f"{said[-1]} and over",
     ]
     named = np.array([*names, MISSING_GROUP], dtype=object)
     position = np.where(np.isnan(values), len(names), np.digitize(values, edges))
     return pd.Series(named[position], index=column.index, dtype=object)
+
+
+def _is_nested(column: pd.Series) -> bool:
+    return pd.api.types.infer_dtype(column) == "mixed" and not column.map(pd.api.types.is_hashable).all()
 
 
 def _numbers_the_rows(column: pd.Series) -> bool:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 FEATURE, SENSITIVE = "feature:", "sensitive:"
 MISSING_GROUP = "(missing)"
+LEADING_NUMBER = re.compile(r"(under )?(-?\d+(?:\.\d+)?(?:e[-+]\d+)?)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,9 +142,9 @@ def in_order(groups: Iterable[str]) -> list[str]:
 
     def place(group: str) -> list[tuple[int, float, str]]:
         parts = group.split(" & ")
-        numbers = [re.match(r"(under )?(-?[\d.]+)", part) for part in parts]
+        numbers = [LEADING_NUMBER.match(part) for part in parts]
         return [
-            (2, 0.0, part)
+            (2, float(part == MISSING_GROUP), part)
             if part.startswith("(")
             else (0, float(number[2]) - (0.5 if number[1] else 0.0), part)
             if number

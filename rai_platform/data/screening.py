@@ -1,5 +1,7 @@
 """The screen of data: is the table sound, and is everybody in it?"""
 
+from typing import Literal
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -88,13 +90,16 @@ def _is_sound(sample: Sample) -> Found:
 
 def _summary(column: pd.Series) -> ColumnSummary:
     missing_rate = float(column.isna().mean())
-    if column.dtype == object:
+    kind: Literal["number", "category"] = "category" if column.dtype == object else "number"
+    if missing_rate == 1:
+        return ColumnSummary(name=str(column.name), kind=kind, missing_rate=1.0, values="all missing")
+    if kind == "category":
         common = column.value_counts().head(3)
-        values = ", ".join(f"{value} {count / max(column.notna().sum(), 1):.0%}" for value, count in common.items())
-        return ColumnSummary(name=str(column.name), kind="category", missing_rate=missing_rate, values=values)
+        values = ", ".join(f"{value} {count / column.notna().sum():.0%}" for value, count in common.items())
+        return ColumnSummary(name=str(column.name), kind=kind, missing_rate=missing_rate, values=values)
     low, middle, high = (f"{column.quantile(at):g}" for at in (0.0, 0.5, 1.0))
     return ColumnSummary(
-        name=str(column.name), kind="number", missing_rate=missing_rate, values=f"{low} to {high}, median {middle}"
+        name=str(column.name), kind=kind, missing_rate=missing_rate, values=f"{low} to {high}, median {middle}"
     )
 
 

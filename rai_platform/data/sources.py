@@ -1,5 +1,8 @@
 """Tables from files, URLs, scikit-learn, OpenML and the embedded generators."""
 
+import inspect
+import lzma
+import zlib
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qsl
@@ -8,9 +11,12 @@ import fsspec
 import pandas as pd
 
 from rai_platform.data.generators import GENERATORS
-from rai_platform.errors import BadInput, UnreadableData, did_you_mean
-from rai_platform.spec.data import Source
+from rai_platform.errors import UnknownColumn, UnreadableData, did_you_mean
+from rai_platform.spec.data import Cell, Source
 from rai_platform.spec.digests import digest_of
+
+# What pandas, pyarrow and the decompressors raise on bytes that are not what the source says.
+NOT_AS_CLAIMED = (pd.errors.ParserError, ValueError, LookupError, OSError, EOFError, zlib.error, lzma.LZMAError)
 
 
 def read_table(source: Source, *, missing: tuple[str, ...] = ()) -> pd.DataFrame:
@@ -18,17 +24,19 @@ def read_table(source: Source, *, missing: tuple[str, ...] = ()) -> pd.DataFrame
 
     Raises:
         UnreadableData: nothing is there, it is empty, or it is not in the format it claims.
+        UnknownColumn: a column under ``source.replace`` is not in the table.
     """
     reader = {"sklearn": _read_sklearn, "openml": _read_openml, "generator": _read_generator}.get(source.scheme)
     frame = reader(source) if reader else _read_file(source, missing)
     if frame.empty:
         raise UnreadableData("expected rows, got none", where=source.path)
     frame.columns = frame.columns.map(str)
-    if reader and missing:
-        frame = frame.replace(dict.fromkeys(missing))
+    if missing and (reader or _is_parquet(source)):
+        frame = frame.apply(lambda column: column.mask(column.isin(missing)))
     for column, replacements in source.replace.items():
-        if column in frame.columns:
-            frame[column] = frame[column].replace(dict(replacements))
+        if column not in frame.columns:
+            raise UnknownColumn(column, frame.columns, where=f"{source.path}, replace")
+        frame[column] = _replaced(frame[column], replacements)
     return frame.reset_index(drop=True)
 
 
@@ -72,27 +80,38 @@ def _read_file(source: Source, missing: tuple[str, ...]) -> pd.DataFrame:
         ) from None
     except pd.errors.EmptyDataError:
         raise UnreadableData("expected a table, got an empty file", where=source.path) from None
-    except (pd.errors.ParserError, ValueError, OSError) as error:
+    except NOT_AS_CLAIMED as error:
         kind = "Parquet" if _is_parquet(source) else f"CSV with {source.separator!r} between the columns"
         raise UnreadableData(f"not {kind}: {' '.join(str(error).split())}", where=source.path) from None
 
 
 def _read_csv(file: Any, source: Source, missing: tuple[str, ...]) -> pd.DataFrame:
-    return pd.read_csv(
+    frame = pd.read_csv(
         file,
         sep=source.separator,
         names=list(source.columns) if source.columns else None,
         header=None if source.columns else 0,
         skiprows=source.skip_rows,
         encoding=source.encoding,
-        skipinitialspace=True,
+        skipinitialspace=source.separator != " ",  # between two such separators lies an empty value
         na_values=list(missing),
         low_memory=False,
+        engine="c",
     )
+    if not isinstance(frame.index, pd.RangeIndex):  # pandas makes row labels of the values that are too many
+        raise UnreadableData(
+            f"the rows hold more values than the {frame.shape[1]} columns that have a name; name every column",
+            where=source.path,
+        )
+    return frame
 
 
 def _read_parquet(file: Any) -> pd.DataFrame:
     return pd.read_parquet(file)
+
+
+def _replaced(column: pd.Series, replacements: dict[Cell, Cell]) -> pd.Series:
+    return column.astype(object).map(lambda value: replacements.get(value, value))
 
 
 def _is_parquet(source: Source) -> bool:
@@ -138,8 +157,9 @@ def _read_openml(source: Source) -> pd.DataFrame:
     from sklearn.datasets import fetch_openml
 
     name, options = _name_and_options(source)
-    asked = {"data_id": int(name)} if name.isdigit() else {"name": name, "version": int(options.get("version", "1"))}
     try:
+        version = int(options.get("version", "1"))
+        asked = {"data_id": int(name)} if name.isdigit() else {"name": name, "version": version}
         bunch = fetch_openml(**asked, as_frame=True, parser="auto")
     except (OSError, ValueError) as error:
         raise UnreadableData(f"OpenML did not give it: {' '.join(str(error).split())}", where=source.path) from None
@@ -154,7 +174,14 @@ def _read_generator(source: Source) -> pd.DataFrame:
             f"no generator {name!r}{did_you_mean(name, GENERATORS)}; generators: {', '.join(GENERATORS)}",
             where=source.path,
         )
+    known = list(inspect.signature(GENERATORS[name]).parameters)
+    for option in options:
+        if option not in known:
+            raise UnreadableData(
+                f"the generator has no option {option!r}{did_you_mean(option, known)}; options: {', '.join(known)}",
+                where=source.path,
+            )
     try:
         return GENERATORS[name](**{key: float(value) if "." in value else int(value) for key, value in options.items()})
     except (TypeError, ValueError) as error:
-        raise BadInput(f"the generator does not take these options: {error}", where=source.path) from None
+        raise UnreadableData(f"the generator does not take these options: {error}", where=source.path) from None

@@ -1,5 +1,7 @@
 """Which rows are kept back for judging."""
 
+import warnings
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -51,7 +53,10 @@ def _whole_groups(group: pd.Series, split: Split) -> tuple[Positions, Positions]
     if group.nunique() < 2:
         raise UnsuitableData(f"expected several groups in {group.name!r}, got one", where="split.group_column")
     splitter = GroupShuffleSplit(n_splits=1, test_size=split.test_size, random_state=split.seed)
-    training, test = next(splitter.split(np.zeros(len(group)), groups=pd.factorize(group)[0]))
+    try:
+        training, test = next(splitter.split(np.zeros(len(group)), groups=pd.factorize(group)[0]))
+    except ValueError as error:
+        raise UnsuitableData(f"too few groups to split: {error}", where="split.group_column") from None
     return training, test
 
 
@@ -61,7 +66,9 @@ def _latest_kept_back(time: pd.Series, test_size: float) -> tuple[Positions, Pos
         raise UnsuitableData(f"{int(time.isna().sum())} rows have no {time.name!r}", where="split.time_column")
     moments = time
     if not pd.api.types.is_numeric_dtype(time):
-        moments = pd.to_datetime(time, errors="coerce", utc=True)
+        with warnings.catch_warnings():  # pandas warns that it guesses; what it cannot guess is an error below
+            warnings.simplefilter("ignore", UserWarning)
+            moments = pd.to_datetime(time, errors="coerce", utc=True)
         if moments.isna().any():
             raise UnsuitableData(
                 f"expected dates or numbers, got {time[moments.isna()].iloc[0]!r}", where="split.time_column"

@@ -28,6 +28,8 @@ TREES = (
     "HistGradientBoostingClassifier",
 )
 
+LOGISTIC = ("LogisticRegression", "LogisticRegressionCV", "LinearDiscriminantAnalysis")
+
 Floats = npt.NDArray[np.float64]
 
 
@@ -76,7 +78,10 @@ def _exact_explainer(model: TrainedModel) -> Any:
     estimator = model.estimators[0]
     if type(estimator).__name__ in TREES and type(estimator).__module__.startswith("sklearn."):
         return _by_trees
-    if hasattr(estimator, "coef_") and np.shape(estimator.coef_)[0] == 1 and hasattr(estimator, "decision_function"):
+    # A linear model whose score is its linear output, or the logistic of it. Other probabilities are no function that
+    # weights explain: those of SVC(kernel="linear", probability=True) are fitted by themselves.
+    is_linear = hasattr(estimator, "coef_") and np.shape(estimator.coef_)[0] == 1
+    if is_linear and (type(estimator).__name__ in LOGISTIC or not model.manifest.score_is_probability):
         return _by_weights
     return None
 

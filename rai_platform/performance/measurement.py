@@ -13,6 +13,7 @@ from rai_platform.statistics.estimates import (
     Estimate,
     NormalEstimate,
     Replicates,
+    effective_size,
     paired_difference,
     weighted_mean,
     weighted_proportion,
@@ -22,7 +23,8 @@ from rai_platform.training.predictions import Predictions
 BINS = 10
 REPLICATES = 1000
 ROC_POINTS = 100
-LEAST_PROBABILITY = 1e-15  # the clip that scikit-learn's log_loss applies to float64
+NO_SCORES = "only decisions are known, no scores"
+LEAST_PROBABILITY = float(np.finfo(np.float64).eps)  # the clip that scikit-learn's log_loss applies to float64
 
 Floats = npt.NDArray[np.float64]
 
@@ -52,21 +54,24 @@ def measure_performance(
         "accuracy_gain": paired_difference(right, y_true == majority, weight),
     }
     not_estimable: dict[str, str] = {}
-    if 0 < label_rate < 1:
+    rows_of_rarer_label = int(np.bincount(y_true, minlength=2).min())
+    if rows_of_rarer_label > 0:
         measured["balanced_accuracy"] = balanced_accuracy(right, y_true, weight)
-        if predictions.y_score is not None:
-            measured["roc_auc"] = roc_auc(y_true, predictions.y_score, weight)
     else:
-        not_estimable["balanced_accuracy"] = not_estimable["roc_auc"] = "the test data hold only one label"
+        not_estimable["balanced_accuracy"] = "the test data hold only one label"
     if predictions.y_score is None:
-        not_estimable["roc_auc"] = "only decisions are known, no scores"
+        not_estimable["roc_auc"] = NO_SCORES
+    elif rows_of_rarer_label < 2:  # one row has no spread, so nobody would know how far off the area may be
+        not_estimable["roc_auc"] = f"two rows of each label are needed, got {rows_of_rarer_label} of the rarer one"
+    else:
+        measured["roc_auc"] = roc_auc(y_true, predictions.y_score, weight)
     calibration: tuple[CalibrationBin, ...] = ()
     if predictions.y_score is not None and predictions.score_is_probability:
         measured |= _probability_metrics(predictions.y_score, y_true, weight, seed)
         calibration = calibration_bins(predictions.y_score, y_true, weight)
     else:
-        for metric in ("log_loss", "brier_score", "expected_calibration_error"):
-            not_estimable[metric] = "the scores are not probabilities"
+        why = NO_SCORES if predictions.y_score is None else "the scores are not probabilities"
+        not_estimable |= dict.fromkeys(("log_loss", "brier_score", "expected_calibration_error"), why)
     return PerformanceReport(
         subject=predictions.subject,
         n=sample.n,
@@ -114,6 +119,10 @@ def roc_auc(y_true: npt.NDArray[np.int8], y_score: Floats, weight: Floats | None
         float(np.sum(part**2 * (values - area) ** 2) / part.sum() ** 2) * len(part) / max(len(part) - 1, 1)
         for values, part in ((above, w[positive]), (below, w[~positive]))
     )
+    if area in (0.0, 1.0):
+        # Scores that separate the labels leave DeLong no spread to see; one row of each label on the wrong side does.
+        sizes = [effective_size(part) for part in (w[positive], w[~positive])]
+        variance = sum((size + 1) / (size + 2) ** 3 for size in sizes)
     return NormalEstimate(value=area, standard_error=math.sqrt(variance), n=len(y_true), scale="logit", most=1.0)
 
 
@@ -129,6 +138,7 @@ def calibration_bins(
             inside = None if weight is None else weight[member]
             found.append(
                 CalibrationBin(
+                    share=float(np.average(member, weights=weight)),
                     mean_score=float(np.average(y_score[member], weights=inside)),
                     observed=weighted_proportion(y_true[member] == 1, inside),
                 )
@@ -137,7 +147,7 @@ def calibration_bins(
 
 
 def expected_calibration_error(bins: tuple[CalibrationBin, ...], *, seed: int) -> Replicates:
-    """The mean distance of score and observed rate over the bins, weighted by their rows.
+    """The mean distance of score and observed rate over the bins, each counting by its share of the rows.
 
     Its bounds come from drawing the counts of the bins again. The distance is never negative, so drawing again adds to
     it: the upper bound errs on the side of caution.
@@ -147,12 +157,14 @@ def expected_calibration_error(bins: tuple[CalibrationBin, ...], *, seed: int) -
     size = np.array([bin_.observed.trials for bin_ in bins])
     said = np.array([bin_.mean_score for bin_ in bins])
     rate = np.array([bin_.observed.value for bin_ in bins])
+    share = np.array([bin_.share for bin_ in bins])
     rng = np.random.default_rng(seed)
     drawn_sizes = rng.multinomial(round(size.sum()), size / size.sum(), size=REPLICATES)
     drawn = rng.binomial(drawn_sizes, rate) / np.maximum(drawn_sizes, 1)
-    replicates = np.sum(drawn_sizes * np.abs(drawn - said), axis=1) / drawn_sizes.sum(axis=1)
+    drawn_shares = drawn_sizes * share / size
+    replicates = np.sum(drawn_shares * np.abs(drawn - said), axis=1) / drawn_shares.sum(axis=1)
     return Replicates(
-        value=float(np.average(np.abs(rate - said), weights=size)),
+        value=float(np.average(np.abs(rate - said), weights=share)),
         replicates=tuple(np.sort(replicates).tolist()),
         n=sum(bin_.observed.n for bin_ in bins),
     )

@@ -11,10 +11,12 @@ class CalibrationBin:
     """Rows whose score lies in one tenth of the scale.
 
     Attributes:
+        share: of all rows, by weight where they are weighted.
         mean_score: what the model said, on average.
         observed: how often it was so.
     """
 
+    share: float
     mean_score: float
     observed: Proportion
 

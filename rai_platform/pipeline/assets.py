@@ -11,10 +11,10 @@ from rai_platform.pipeline import steps
 from rai_platform.pipeline.automation import build_automation
 from rai_platform.pipeline.code_versions import code_version
 from rai_platform.pipeline.history import DagsterHistory
-from rai_platform.pipeline.judging import LEDGER_ENTRY, PROMOTION_GATE, check_specs, judge_asset, judge_card
+from rai_platform.pipeline.judging import PROMOTION_GATE, check_specs, judge_asset, judge_card
 from rai_platform.pipeline.mlflow_resource import MlflowTracking
-from rai_platform.pipeline.pages import data_page, page_of
-from rai_platform.pipeline.releasing import attempt_release
+from rai_platform.pipeline.pages import data_page, page_of, production_page
+from rai_platform.pipeline.releasing import attempt_release, consider
 from rai_platform.pipeline.steps import Produced, Step
 from rai_platform.pipeline.values import REPORT, StoredValues
 from rai_platform.release.decision import Refusal
@@ -150,59 +150,67 @@ def _asset(definition: ModelDefinition, plan: AssetPlan) -> dg.AssetsDefinition:
 
 
 def _production_model(definition: ModelDefinition) -> dg.AssetsDefinition:
+    """The last asset. Its check alone says what would be decided, and decides nothing."""
     key = dg.AssetKey([definition.name, "production_model"])
     depends = ("candidate_model", "test_data", *REPORTS, "model_card")
 
-    def production_model(context: dg.AssetExecutionContext) -> Iterator[Any]:
-        step = _step(context, definition)
-        outcome = attempt_release(step, DagsterHistory(context.instance, definition))
+    def body(context: dg.AssetExecutionContext) -> Iterator[Any]:
+        step, history = _step(context, definition), DagsterHistory(context.instance, definition)
+        shown = bool(context.selected_asset_check_keys)
+        if not context.selected_asset_keys:
+            decision = consider(step, history).decision
+            yield _gate_result(key, decision.reasons if isinstance(decision, Refusal) else ())
+            return
+        outcome = attempt_release(step, history)
         if isinstance(outcome, Refusal):
-            yield dg.AssetCheckResult(
-                asset_key=key,
-                check_name=PROMOTION_GATE,
-                passed=False,
-                description="\n\n".join(outcome.reasons),
-                metadata={"reasons": dg.MetadataValue.md("\n".join(f"- {reason}" for reason in outcome.reasons))},
-            )
+            if shown:
+                yield _gate_result(key, outcome.reasons)
             raise dg.Failure("promotion refused:\n- " + "\n- ".join(outcome.reasons), allow_retries=False)
-        production = outcome.production
         yield dg.MaterializeResult(
             asset_key=key,
-            data_version=dg.DataVersion(production.model_digest),
-            metadata={
-                "version": production.version,
-                "model_digest": production.model_digest,
-                "data_digest": production.data_digest,
-                "promoted_at": production.promoted_at,
-                LEDGER_ENTRY: production.sequence,
-                "new": outcome.is_new,
-                "certificate": dg.MetadataValue.json(production.body["certificate"]),
-                **({"put right": outcome.put_right} if outcome.put_right else {}),
-            },
+            data_version=dg.DataVersion(outcome.production.model_digest),
+            metadata=production_page(outcome),
         )
-        told = "promoted" if outcome.is_new else "identical to the production model: nothing to do"
-        yield dg.AssetCheckResult(asset_key=key, check_name=PROMOTION_GATE, passed=True, description=told)
+        if shown:
+            yield _gate_result(key, ())
 
-    asset: dg.AssetsDefinition = dg.asset(
-        key=key,
-        deps=[dg.AssetKey([definition.name, name]) for name in depends],
-        description="The version that the evidence allows: registered in MLflow, certified, and on record in the ledger. "
-        "Judges by itself, from the ledger, whatever was selected or skipped before it.",
+    asset: dg.AssetsDefinition = dg.multi_asset(
+        name=f"{definition.name}__production_model",
+        specs=[
+            dg.AssetSpec(
+                key,
+                deps=[dg.AssetKey([definition.name, name]) for name in depends],
+                skippable=True,
+                group_name=definition.name,
+                description="The version that the evidence allows: registered in MLflow, certified, and on record in the "
+                "ledger. Judges by itself, from the ledger, whatever was selected or skipped before it.",
+                **_shown(definition, "production_model", frozenset({"mlflow"})),
+            )
+        ],
         check_specs=[
             dg.AssetCheckSpec(
                 PROMOTION_GATE,
                 asset=key,
                 blocking=True,
-                description="Whether the last attempt to promote was allowed, with the reasons where it was not.",
+                description="Whether promotion is allowed, with the reasons where it is not.",
             )
         ],
+        can_subset=True,
         pool=POOL,
         op_tags=kubernetes_tags(definition.spec, "production_model"),
         required_resource_keys={"home"},
-        group_name=definition.name,
-        **_shown(definition, "production_model", frozenset({"mlflow"})),
-    )(production_model)
+    )(body)
     return asset
+
+
+def _gate_result(key: dg.AssetKey, reasons: tuple[str, ...]) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        asset_key=key,
+        check_name=PROMOTION_GATE,
+        passed=not reasons,
+        description="\n\n".join(reasons) or "The evidence on record allows promotion.",
+        metadata={"reasons": dg.MetadataValue.md("\n".join(f"- {reason}" for reason in reasons))} if reasons else {},
+    )
 
 
 def kubernetes_tags(spec: ModelSpec, asset: str) -> dict[str, Any]:

@@ -14,7 +14,8 @@ from dagster._core.storage.asset_check_execution_record import (
     AssetCheckExecutionRecordStatus,
 )
 
-from rai_platform.pipeline.judging import LEDGER_ENTRY, PROMOTION_GATE
+from rai_platform.pipeline.judging import PROMOTION_GATE
+from rai_platform.pipeline.values import LEDGER_ENTRY
 from rai_platform.release.ledger import Reader
 from rai_platform.release.records import RecordedVerdict, read_verdicts
 from rai_platform.spec.reading import ModelDefinition
@@ -59,8 +60,7 @@ class DagsterHistory:
         records = self.instance.fetch_materializations(dg.AssetKey([model, "production_model"]), limit=1).records
         if records:
             record, event = records[0], records[0].asset_materialization
-            entry = event.metadata.get(LEDGER_ENTRY) if event else None
-            if not record.run_id or entry is None or entry.value not in promoted:
+            if not record.run_id or event is None or _ledger_entry(event.metadata) not in promoted:
                 found.append(
                     f"Dagster shows a materialization of production_model{_outside(record.run_id)} that the ledger does not "
                     "know; production is what the ledger says"
@@ -82,8 +82,7 @@ def _difference(
     evaluation: Any = (
         latest.event.dagster_event.event_specific_data if latest.event and latest.event.dagster_event else None
     )
-    entry = evaluation.metadata.get(LEDGER_ENTRY) if evaluation is not None else None
-    known = recorded.get(entry.value) if entry is not None else None
+    known = recorded.get(_ledger_entry(evaluation.metadata)) if evaluation is not None else None
     name = f"{asset}: {check}"
     if not latest.run_id or known is None:
         return [
@@ -94,6 +93,13 @@ def _difference(
     if (verdict.asset, verdict.check) != (asset, check) or evaluation.passed != verdict.allows_release:
         return [f"the latest result of {name} in Dagster does not agree with ledger entry {known.sequence}"]
     return []
+
+
+def _ledger_entry(metadata: Any) -> int:
+    """The ledger entry that a piece of metadata names; 0, which is none, where it names no number."""
+    entry = metadata.get(LEDGER_ENTRY)
+    text = str(entry.value) if entry is not None else ""
+    return int(text) if text.isdigit() else 0
 
 
 def _outside(run_id: str) -> str:

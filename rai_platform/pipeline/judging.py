@@ -7,6 +7,7 @@ import dagster as dg
 
 from rai_platform.pipeline.code_versions import code_version
 from rai_platform.pipeline.steps import Step
+from rai_platform.pipeline.values import LEDGER_ENTRY, Page
 from rai_platform.release.decision import reason_against
 from rai_platform.release.ledger import Entry
 from rai_platform.release.records import refusal_entry, started_entry, verdict_entry
@@ -18,7 +19,6 @@ from rai_platform.spec.verdict import Verdict
 DATA_ASSETS = ("training_data", "test_data")
 COMPLETE = "complete"
 PROMOTION_GATE = "promotion_gate"
-LEDGER_ENTRY = "ledger_entry"
 
 
 def check_specs(definition: ModelDefinition, asset: str) -> list[dg.AssetCheckSpec]:
@@ -64,7 +64,7 @@ def judge_asset(step: Step, asset: str, selected: Iterable[str]) -> Iterator[dg.
         for check in checks
     ]
     entries = ledger.append([verdict_entry(model, verdict, run_id=step.run_id) for verdict in verdicts])
-    if asset in DATA_ASSETS and (refused := [verdict for verdict in verdicts if not verdict.allows_release]):
+    if refused := [verdict for verdict in verdicts if _stops_training(verdict)]:
         ledger.append(
             [
                 refusal_entry(
@@ -84,17 +84,19 @@ def judge_card(step: Step, selected: Iterable[str]) -> Iterator[dg.AssetCheckRes
     """The release gate: one result per requirement, from the verdicts on record, and one for the card's completeness."""
     from rai_platform.card.building import gaps
     from rai_platform.pipeline.carding import chosen
+    from rai_platform.pipeline.pages import verdict_page
 
     names, key = set(selected), step.key("model_card")
     card, candidate = step.values.read(key), step.values.read(step.key("candidate_model"))
     told: dict[str, list[str]] = {}
+    pages: dict[str, Page] = {}
     for name, checks in _by_name(step.definition).items():
         if name in names:
-            _, told[name] = chosen(step, tuple(checks), card.subject, candidate.training_digest)
+            verdicts, told[name] = chosen(step, tuple(checks), card.subject, candidate.training_digest)
+            pages[name] = verdict_page(verdicts[0].verdict) if verdicts else {}
     if COMPLETE in names:
         told[COMPLETE] = gaps(card, step.definition)
-    reasons = [reason for found in told.values() for reason in found]
-    if reasons:
+    if reasons := [reason for found in told.values() for reason in found]:
         step.home.ledger.append(
             [
                 refusal_entry(
@@ -111,8 +113,8 @@ def judge_card(step: Step, selected: Iterable[str]) -> Iterator[dg.AssetCheckRes
             asset_key=key,
             check_name=name,
             passed=not found,
-            description="\n\n".join(found) or "The verdict on record allows release.",
-            metadata={"subject": str(card.subject), "policy": step.definition.policy.digest},
+            description="\n\n".join(found) or "Nothing on record speaks against a release.",
+            metadata={"subject": str(card.subject), **pages.get(name, {})},
         )
 
 
@@ -159,14 +161,20 @@ def _result(step: Step, asset: str, verdict: Verdict, entry: Entry) -> dg.AssetC
     from rai_platform.pipeline.pages import verdict_page
 
     blocks = verdict.severity == "block"
+    goes_on = not blocks or (asset in DATA_ASSETS and not _stops_training(verdict))
     return dg.AssetCheckResult(
         asset_key=step.key(asset),
         check_name=verdict.check,
         passed=verdict.passed or (verdict.allows_release and blocks),
-        severity=dg.AssetCheckSeverity.ERROR if blocks else dg.AssetCheckSeverity.WARN,
+        severity=dg.AssetCheckSeverity.WARN if goes_on else dg.AssetCheckSeverity.ERROR,
         description=verdict.reason,
-        metadata={**verdict_page(verdict), LEDGER_ENTRY: entry.sequence},
+        metadata={**verdict_page(verdict), LEDGER_ENTRY: str(entry.sequence)},
     )
+
+
+def _stops_training(verdict: Verdict) -> bool:
+    """Whether data are so bad that nothing is trained on them; where evidence is lacking, the release gate refuses later."""
+    return verdict.asset in DATA_ASSETS and verdict.severity == "block" and verdict.outcome == "FAIL"
 
 
 def _description(check: RequiredCheck, definition: ModelDefinition) -> str:

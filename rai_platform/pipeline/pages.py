@@ -11,13 +11,14 @@ from rai_platform.data.report import DataReport
 from rai_platform.explanations.report import Explanations
 from rai_platform.fairness.report import FairnessReport
 from rai_platform.performance.report import PerformanceReport
+from rai_platform.pipeline.releasing import Released
+from rai_platform.pipeline.values import LEDGER_ENTRY, Page
 from rai_platform.robustness.report import RobustnessScores
 from rai_platform.spec.verdict import Interval, Verdict
 from rai_platform.training.candidate import Candidate
 from rai_platform.training.predictions import Predictions
 
 LARGEST_PICTURE = 48_000  # bytes; larger ones make Dagster's pages slow
-Page = Mapping[str, Any]
 
 
 def verdict_page(verdict: Verdict) -> Page:
@@ -26,7 +27,7 @@ def verdict_page(verdict: Verdict) -> Page:
     page: dict[str, Any] = {
         "verdict": verdict.outcome,
         "requirement": verdict.requirement,
-        "estimate": "not estimable" if verdict.estimate is None else dg.MetadataValue.float(verdict.estimate),
+        "estimate": "not estimable" if verdict.estimate is None else dg.MetadataValue.float(round(verdict.estimate, 6)),
         "interval": _range(verdict.interval),
         "limit": f"{limit}, judged on the {'interval' if limit.rule == 'interval' else 'estimate'}",
         "n": verdict.n,
@@ -40,6 +41,21 @@ def verdict_page(verdict: Verdict) -> Page:
     if verdict.disclosed:
         page["named instead of judged"] = ", ".join(verdict.disclosed)
     return page
+
+
+def production_page(released: Released) -> Page:
+    """What is in production, as ``production_model`` shows it."""
+    production = released.production
+    page: dict[str, Any] = {
+        "version": production.version,
+        "model_digest": production.model_digest,
+        "data_digest": production.data_digest,
+        "promoted_at": production.promoted_at,
+        LEDGER_ENTRY: str(production.sequence),
+        "outcome": "promoted" if released.is_new else "identical to the production model: nothing to do",
+        "certificate": dg.MetadataValue.json(production.body["certificate"]),
+    }
+    return page | ({"put right": released.put_right} if released.put_right else {})
 
 
 def page_of(value: Any) -> Page:

@@ -34,24 +34,47 @@ class Released:
     put_right: str | None
 
 
-def attempt_release(step: Step, history: DagsterHistory) -> Released | Refusal:
-    """Promotes the candidate if the evidence allows it; refuses, with every reason, if not."""
-    problems = step.home.ledger.problems()
-    if problems:
-        return Refusal(reasons=tuple(f"the ledger does not verify: {problem}" for problem in problems))
-    put_right = step.home.registry.bring_in_line(step.definition.name)
-    subject: Subject | None = None
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Considered:
+    """A decision, and the candidate it is about where there is one."""
+
     decision: Promotion | AlreadyInProduction | Refusal
+    candidate: Candidate | None
+    subject: Subject | None
+
+
+def consider(step: Step, history: DagsterHistory) -> Considered:
+    """What follows from everything that is on record now; changes nothing."""
+    if problems := step.home.ledger.problems():
+        reasons = tuple(f"the ledger does not verify: {problem}" for problem in problems)
+        return Considered(decision=Refusal(reasons=reasons), candidate=None, subject=None)
+    candidate: Candidate | None = None
+    subject: Subject | None = None
     try:
-        candidate: Candidate = step.values.read(step.key("candidate_model"))
+        candidate = step.values.read(step.key("candidate_model"))
         sample: Sample = step.values.read(step.key("test_data"))
         subject = Subject(model_digest=candidate.model_digest, data_digest=sample.digest)
         decision = decide(_dossier(step, history, candidate, subject))
-        if isinstance(decision, Promotion):
-            production = step.home.registry.promote(decision, candidate, _documents(step), run_id=step.run_id)
-            return Released(production=production, is_new=True, put_right=put_right)
-    except (EvidenceMissing, TamperedArtifact, PromotionConflict, LedgerBroken) as error:
+    except (EvidenceMissing, TamperedArtifact) as error:
         decision = Refusal(reasons=(str(error),))
+    return Considered(decision=decision, candidate=candidate, subject=subject)
+
+
+def attempt_release(step: Step, history: DagsterHistory) -> Released | Refusal:
+    """Promotes the candidate if the evidence allows it; refuses, with every reason, if not."""
+    considered = consider(step, history)
+    decision, subject = considered.decision, considered.subject
+    if step.home.ledger.problems():
+        return decision if isinstance(decision, Refusal) else Refusal(reasons=("the ledger does not verify",))
+    put_right = step.home.registry.bring_in_line(step.definition.name)
+    if isinstance(decision, Promotion) and considered.candidate is not None:
+        try:
+            production = step.home.registry.promote(
+                decision, considered.candidate, _documents(step), run_id=step.run_id
+            )
+            return Released(production=production, is_new=True, put_right=put_right)
+        except (EvidenceMissing, TamperedArtifact, PromotionConflict, LedgerBroken) as error:
+            decision = Refusal(reasons=(str(error),))
     if isinstance(decision, AlreadyInProduction) and subject is not None:
         step.home.ledger.append(
             [
@@ -64,10 +87,9 @@ def attempt_release(step: Step, history: DagsterHistory) -> Released | Refusal:
             ]
         )
         return Released(production=decision.production, is_new=False, put_right=put_right)
-    if isinstance(decision, Refusal):
-        _record(step, decision, subject)
-        return decision
-    raise TypeError(f"no such decision: {decision}")
+    refusal = decision if isinstance(decision, Refusal) else Refusal(reasons=("there is no candidate",))
+    _record(step, refusal, subject)
+    return refusal
 
 
 def _dossier(step: Step, history: DagsterHistory, candidate: Candidate, subject: Subject) -> Dossier:

@@ -33,7 +33,8 @@ class ModelStatus:
         decision: the last one, or that of one run; None where nothing was decided.
         production: what is in production; None where nothing is.
         candidate: the model and data that were judged last.
-        reasons: of a refusal, and anything that is out of order.
+        decided_because: the reasons of a refusal, or that nothing had to be done.
+        out_of_order: what a person should know although it changes nothing.
         verdicts: the ones that count.
     """
 
@@ -41,8 +42,14 @@ class ModelStatus:
     decision: str | None
     production: Production | None
     candidate: Subject | None
-    reasons: tuple[str, ...]
+    decided_because: tuple[str, ...]
+    out_of_order: tuple[str, ...]
     verdicts: tuple[Verdict, ...]
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Everything that is to be said of it."""
+        return (*self.decided_because, *self.out_of_order)
 
     def as_json(self) -> dict[str, Any]:
         """The status for programs."""
@@ -113,7 +120,8 @@ def status_of(
             decision=None if decided is None else ("refused" if decided.kind == "refusal" else "promoted"),
             production=read_production(reader, name),
             candidate=candidates[-1] if candidates else None,
-            reasons=(*reasons, *out_of_order(name, home, instance, definition, reader)),
+            decided_because=reasons,
+            out_of_order=tuple(out_of_order(name, home, instance, definition, reader)),
             verdicts=verdicts,
         )
 

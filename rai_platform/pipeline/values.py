@@ -1,5 +1,6 @@
 """The values that travel between assets: how they become bytes, and which bytes a run is to read."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,8 +19,10 @@ from rai_platform.store import ContentStore
 from rai_platform.training.candidate import Candidate
 from rai_platform.training.predictions import Predictions
 
+Page = Mapping[str, Any]  # what Dagster's pages show of a value
 BLOB = "rai/blob"
 REPORT = "rai/report"
+LEDGER_ENTRY = "ledger_entry"
 VALUE_OF: dict[str, type] = {
     "training_data": Sample,
     "test_data": Sample,

@@ -149,10 +149,7 @@ class ProductionRegistry:
         for version in self._versions(promotion.model):
             if version.tags.get("rai.promotion") == identity:
                 return str(version.version)
-        if not self._is_registered(promotion.model):
-            self.client.create_registered_model(
-                promotion.model, description="Released by rai_platform; see its ledger."
-            )
+        self._ensure_registered(promotion.model)
         source = self._log_release(candidate, files, documents)
         created = self.client.create_model_version(
             promotion.model,
@@ -212,12 +209,12 @@ class ProductionRegistry:
     def _versions(self, model: str) -> list[ModelVersion]:
         return list(self.client.search_model_versions(f"name='{model}'"))
 
-    def _is_registered(self, model: str) -> bool:
+    def _ensure_registered(self, model: str) -> None:
         try:
-            self.client.get_registered_model(model)
-        except MlflowException:
-            return False
-        return True
+            self.client.create_registered_model(model, description="Released by rai_platform; see its ledger.")
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
 
 
 def _still_replaces(promotion: Promotion) -> Callable[[Reader], None]:

@@ -89,7 +89,7 @@ def _overall(
     name = check.requirement.metric
     metric = METRICS[name]
     if name not in measured:
-        return _nothing(f"{name} is not estimable: {not_estimable.get(name, 'the report does not hold it')}")
+        return _nothing(f"{in_words(name)} is not estimable: {not_estimable.get(name, 'the report does not hold it')}")
     estimate = measured[name]
     return Finding(
         says=f"{in_words(name)} ({metric.meaning}) is {number(estimate.value)}",

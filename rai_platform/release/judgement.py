@@ -91,12 +91,9 @@ def reason_for(finding: Finding, limit: Limit, outcome: Outcome, policy: Policy,
     told = _judged(finding, limit, outcome, policy)
     if finding.left_out:
         apart = "; ".join(f"{group} ({why})" for group, why in finding.left_out.items())
-        end = (
-            "named here as the policy allows"
-            if on_insufficient == "disclose"
-            else "and the policy releases nothing in the dark"
-        )
-        told += f" Without a verdict: {apart}, {end}."
+        named = on_insufficient == "disclose"
+        end = "named here, as the policy allows" if named else "the policy wants every group judged"
+        told += f" Without a verdict: {apart}; {end}."
     return told[0].upper() + told[1:]
 
 

@@ -47,12 +47,12 @@ def measure_robustness(
         signed = (
             [sign * strength for strength in strengths for sign in (1, -1)] if perturbation == "shift" else strengths
         )
-        for step, strength in enumerate(signed):
-            rng = np.random.default_rng([seed, number, step])
+        for strength in signed:
+            rng = np.random.default_rng([seed, number, round(abs(strength) * 1e9)])
             changed = PERTURB[perturbation](sample.features, columns, strength, rng)
             try:
                 after = model.decide(changed, sample.sensitive_features)
-            except ValueError as error:
+            except (TypeError, ValueError) as error:
                 not_estimable[perturbation] = f"the model refuses such a table: {str(error).splitlines()[0]}"
                 break
             scores.append(_score(perturbation, strength, before, after, sample))

@@ -43,10 +43,10 @@ def with_category_swaps(
     """A share ``strength`` of the categories replaced by one drawn from the column, so that common ones stay common."""
     swapped = {}
     for name in columns:
-        column = features[name].to_numpy(object)
-        struck = (rng.random(len(features)) < strength) & features[name].notna().to_numpy()
-        pool = column[features[name].notna().to_numpy()]
-        swapped[name] = np.where(struck, rng.choice(pool, len(column)), column)
+        column, known = features[name].to_numpy(object), features[name].notna().to_numpy()
+        struck = (rng.random(len(column)) < strength) & known
+        if struck.any():
+            swapped[name] = np.where(struck, rng.choice(column[known], len(column)), column)
     return features.assign(**swapped)
 
 
@@ -75,5 +75,6 @@ def _with_numbers(
         column = features[name]
         values = column.astype("float64")
         changed = (values + offset(float(values.std(ddof=0)), len(values))).clip(values.min(), values.max())
-        moved[name] = changed.round().astype(column.dtype) if column.dtype.kind == "i" else changed
+        was_whole = bool((values.dropna() % 1 == 0).all())  # a count with gaps is a column of floats
+        moved[name] = changed.round().astype(column.dtype) if was_whole else changed
     return features.assign(**moved)

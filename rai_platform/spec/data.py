@@ -1,12 +1,13 @@
 """Where a model's data come from, who the people in it are, and what is kept back for judging."""
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from rai_platform.spec.policy import Strict
 
 Cell = str | bool | int | float
+Location = Annotated[str, Field(min_length=1)]
 
 
 class Source(Strict):
@@ -16,7 +17,7 @@ class Source(Strict):
     everything else is a path, relative to the YAML, or a URL that fsspec knows.
     """
 
-    path: str = Field(min_length=1)
+    path: Location
     format: Literal["csv", "parquet"] | None = Field(
         default=None, description="By the file's name where it is not given."
     )
@@ -40,7 +41,7 @@ class Source(Strict):
 class DataSpec(Strict):
     """The table and what its columns mean."""
 
-    source: str | Source
+    source: Location | Source
     target: str = Field(description="The column with the outcome.")
     positive_label: Cell = Field(default=1, description="The value of the target that the model is to select.")
     features: tuple[str, ...] | None = Field(
@@ -85,7 +86,7 @@ class Split(Strict):
 
     test_size: float = Field(default=0.3, gt=0, lt=1, description="Share of the rows (or groups, or time) kept back.")
     seed: int = Field(default=0, ge=0)
-    test: str | Source | None = Field(default=None, description="A file of its own with the test data.")
+    test: Location | Source | None = Field(default=None, description="A file of its own with the test data.")
     time_column: str | None = Field(default=None, description="The latest rows are kept back.")
     group_column: str | None = Field(
         default=None, description="All rows of a group (a patient, a household) stay on one side."

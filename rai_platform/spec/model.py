@@ -6,7 +6,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from rai_platform.errors import did_you_mean
-from rai_platform.spec.data import DataSpec, SensitiveFeature, Source, Split
+from rai_platform.spec.data import DataSpec, Location, SensitiveFeature, Source, Split
 from rai_platform.spec.policy import PolicyOverlay, Strict
 
 ASSETS = (
@@ -43,7 +43,7 @@ class Estimator(Strict):
 class GivenPredictions(Strict):
     """A score or decision that somebody else's model made: what needs the model itself is then not possible."""
 
-    source: str | Source | None = Field(
+    source: Location | Source | None = Field(
         default=None, description="A file of their own; the data's own columns by default."
     )
     key: str | None = Field(default=None, description="The column that joins that file to the data.")
@@ -86,7 +86,8 @@ class Mitigation(Strict):
     randomized: bool = Field(
         default=True,
         description="Decide by a draw, as Fairlearn's guarantee assumes. The draw depends on the seed and the row alone, "
-        "so that the same person gets the same answer. `false` selects where the chance is at least one half.",
+        "so that the same person gets the same answer. `false` draws nothing: it selects where the mean score of an "
+        "exponentiated gradient reaches the threshold, or the chance of a threshold optimizer one half.",
     )
 
 
@@ -118,7 +119,7 @@ class ModelSpec(Strict):
     estimator: Estimator | None = None
     predictions: GivenPredictions | None = None
     mitigation: Mitigation | None = None
-    policy: str | PolicyOverlay = PolicyOverlay()
+    policy: Location | PolicyOverlay = PolicyOverlay()
     schedule: str = Field(
         default="0 6 * * 1",
         description="Cron line of the schedule that trains and judges again; off until switched on.",
@@ -150,11 +151,23 @@ class ModelSpec(Strict):
             if len(set(crossed)) < 2:
                 raise ValueError(f"an intersection crosses at least two different features, got {list(crossed)}")
             _each_is_known("intersections", crossed, names)
+        if len({frozenset(crossed) for crossed in self.intersections}) < len(self.intersections):
+            raise ValueError(f"intersection declared twice: {[list(crossed) for crossed in self.intersections]}")
         if self.mitigation:
             if not names:
                 raise ValueError("`mitigation` needs `sensitive_features`")
             _each_is_known("mitigation.sensitive_features", self.mitigation.sensitive_features or (), names)
         _each_is_known("resources", self.resources, ("default", *ASSETS))
+        return self
+
+    @model_validator(mode="after")
+    def _has_one_rule_of_decision(self) -> Self:
+        mitigation, estimator = self.mitigation, self.estimator
+        finds_chances = mitigation and (mitigation.randomized or mitigation.method == "threshold_optimizer")
+        if finds_chances and estimator and estimator.threshold is not None:
+            raise ValueError(
+                "`mitigation` finds the chance of being selected by itself: leave out `estimator.threshold`"
+            )
         return self
 
     @property

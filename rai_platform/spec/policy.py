@@ -16,7 +16,8 @@ Insufficient = Literal["refuse", "disclose"]
 class Strict(BaseModel):
     """What a person writes: frozen, and unknown keys are mistakes."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    # A parameter may be infinite; as text it stays apart from null where it is digested.
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, ser_json_inf_nan="strings")
 
 
 class Requirement(Strict):

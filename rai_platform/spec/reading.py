@@ -1,6 +1,7 @@
 """A model's YAML, read once: templates resolved, paths made absolute, policy merged, every mistake told at once."""
 
 import importlib.resources
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -20,6 +21,18 @@ COMPONENT_TYPE = "rai_platform.pipeline.ResponsibleModel"
 COMPONENT_KEYS = ("type", "attributes", "requirements", "post_processing", "template_vars_module")
 TEMPLATE = re.compile(r"\{\{\s*(.*?)\s*\}\}")
 M = TypeVar("M", bound=BaseModel)
+Place = tuple[str | int, ...]
+IN_WORDS = {  # what pydantic wants, in the words of YAML
+    "string_type": "text",
+    "bool_type": "true or false",
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "tuple_type": "a list",
+    "dict_type": "a mapping",
+    "model_type": "a mapping",
+}
 PATHS = (
     ("data", "source"),
     ("data", "rules"),
@@ -45,7 +58,7 @@ class ModelDefinition:
     @property
     def spec_digest(self) -> str:
         """Digest of all that the spec says, without the policy."""
-        return digest_of(self.spec.model_dump(mode="json", exclude={"policy"}))
+        return digest_of(json.loads(self.spec.model_dump_json(exclude={"policy"})))
 
 
 def read_model(path: Path, *, environment: Mapping[str, str], working_folder: Path) -> ModelDefinition:
@@ -61,14 +74,7 @@ def read_model(path: Path, *, environment: Mapping[str, str], working_folder: Pa
     """
     real = path.resolve()
     document = _read_yaml(real)
-    unknown = [key for key in document if key not in COMPONENT_KEYS]
-    if unknown or document.get("type") != COMPONENT_TYPE or not isinstance(document.get("attributes"), dict):
-        hint = did_you_mean(str(unknown[0]), COMPONENT_KEYS) if unknown else ""
-        raise InvalidSpec(
-            f"expected `type: {COMPONENT_TYPE}` and a mapping `attributes`"
-            + (f"; unknown key {unknown[0]!r}{hint}" if unknown else f", got type {document.get('type')!r}"),
-            where=str(path),
-        )
+    _must_declare_a_model(document, _Lines(real, prefix=()), where=str(path))
     attributes = resolve_attributes(
         document["attributes"],
         folder=real.parent,
@@ -87,6 +93,20 @@ def read_model(path: Path, *, environment: Mapping[str, str], working_folder: Pa
                 where=str(path),
             )
     return ModelDefinition(spec=spec, policy=policy, path=real)
+
+
+def _must_declare_a_model(document: dict[str, Any], lines: "_Lines", *, where: str) -> None:
+    unknown = [str(key) for key in document if key not in COMPONENT_KEYS]
+    known = ", ".join(COMPONENT_KEYS)
+    problems = [
+        f"line {lines.of((key,))}, {key}: unknown key{did_you_mean(key, COMPONENT_KEYS)}; known: {known}"
+        for key in unknown
+    ]
+    if document.get("type") != COMPONENT_TYPE or not isinstance(document.get("attributes"), dict):
+        got = f"type {document.get('type')!r}, attributes {type(document.get('attributes')).__name__}"
+        problems.append(f"expected `type: {COMPONENT_TYPE}` and a mapping `attributes`, got {got}")
+    if problems:
+        raise InvalidSpec("\n".join(problems), where=where)
 
 
 def default_policy() -> Policy:
@@ -119,7 +139,7 @@ def resolve_attributes(
             return value
         text = TEMPLATE.sub(lambda found: _variable(found[1], environment, ".".join(at), problems), value)
         if at in PATHS or (at[-1] == "path" and at[:-1] in PATHS):
-            return _absolute(text, working_folder if value.lstrip().startswith("{{") else folder)
+            return _absolute(text.strip(), working_folder if value.lstrip().startswith("{{") else folder)
         return text
 
     resolved: dict[str, Any] = resolve(attributes, ())
@@ -140,7 +160,7 @@ def _variable(expression: str, environment: Mapping[str, str], at: str, problems
 
 
 def _absolute(text: str, folder: Path) -> str:
-    if "://" in text or text.startswith(("sklearn:", "openml:", "generator:")):
+    if not text or "://" in text or text.startswith(("sklearn:", "openml:", "generator:")):
         return text
     path = Path(text).expanduser()
     return str(path if path.is_absolute() else (folder / path).resolve())
@@ -153,7 +173,8 @@ def _policy_of(spec: ModelSpec) -> Policy:
 
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        loader = _EveryKeyOnce(path.read_text(encoding="utf-8"))
+        document = loader.get_single_data()
     except FileNotFoundError:
         raise InvalidSpec("no such file", where=str(path)) from None
     except IsADirectoryError:
@@ -167,6 +188,22 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     return document
 
 
+class _EveryKeyOnce(yaml.SafeLoader):
+    """YAML in which no key is written twice: of two the first would be lost in silence."""
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        node = super().compose_mapping_node(anchor)
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value != "<<":
+                if key.value in seen:
+                    raise yaml.composer.ComposerError(
+                        None, None, f"the key {key.value!r} is there twice", key.start_mark
+                    )
+                seen.add(key.value)
+        return node
+
+
 class _Lines:
     """The line of a YAML file on which a key stands, so that a mistake can be found."""
 
@@ -174,7 +211,7 @@ class _Lines:
         self._root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
         self._prefix = prefix
 
-    def of(self, location: tuple[str | int, ...]) -> int:
+    def of(self, location: Place) -> int:
         node, line = self._root, 1
         for part in (*self._prefix, *location):
             found = next((pair for pair in _children(node) if pair[0] == part), None)
@@ -196,8 +233,18 @@ def _validated(model: type[M], value: Any, *, where: str, lines: _Lines) -> M:
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        told = [_sentence(model, detail, lines) for detail in _deepest_branches(error.errors())]
-        raise InvalidSpec("\n".join(dict.fromkeys(told)), where=where) from None
+        raise InvalidSpec("\n".join(_problems(model, error.errors(), value, lines)), where=where) from None
+
+
+def _problems(model: type[BaseModel], details: list[ErrorDetails], value: Any, lines: _Lines) -> list[str]:
+    """One sentence for every place at which something is wrong, whatever the number of ways it could have been written."""
+    at: dict[Place, list[ErrorDetails]] = {}
+    for detail in _deepest_branches(details):
+        at.setdefault(_place(detail, value), []).append(detail)
+    return [
+        f"line {lines.of(place)}, {'.'.join(str(part) for part in place) or 'attributes'}: {_told(model, found)}"
+        for place, found in at.items()
+    ]
 
 
 def _deepest_branches(details: list[ErrorDetails]) -> list[ErrorDetails]:
@@ -215,18 +262,35 @@ def _deepest_branches(details: list[ErrorDetails]) -> list[ErrorDetails]:
     ]
 
 
-def _sentence(model: type[BaseModel], detail: ErrorDetails, lines: _Lines) -> str:
-    location = tuple(part for part in detail["loc"] if part not in _branch_names(model))
-    at = ".".join(str(part) for part in location) or "attributes"
-    message = detail["msg"].removeprefix("Value error, ")
-    if detail["type"] == "extra_forbidden":
-        known = _keys_at(model, detail["loc"][:-1])
-        message = f"unknown key{did_you_mean(str(location[-1]), known)}; known: {', '.join(known)}"
-    elif detail["type"] == "missing":
-        message = "is missing"
-    elif "input" in detail and not isinstance(detail["input"], dict | list) and "Value error" not in detail["msg"]:
-        message = f"{message[0].lower()}{message[1:]}, got {detail['input']!r}"
-    return f"line {lines.of(location)}, {at}: {message}"
+def _place(detail: ErrorDetails, value: Any) -> Place:
+    """Where a mistake is in what was written, without the words by which pydantic says which way of writing it tried."""
+    place: list[str | int] = []
+    for part in detail["loc"]:
+        is_there = part in value if isinstance(value, dict) else isinstance(value, list) and isinstance(part, int)
+        if is_there:
+            value = value[part]
+            place.append(part)
+    return (*place, detail["loc"][-1]) if detail["type"] == "missing" else tuple(place)
+
+
+def _told(model: type[BaseModel], details: list[ErrorDetails]) -> str:
+    first = details[0]
+    if first["type"] == "extra_forbidden":
+        known = _keys_at(model, first["loc"][:-1])
+        return f"unknown key{did_you_mean(str(first['loc'][-1]), known)}; known: {', '.join(known)}"
+    if first["type"] == "missing":
+        return "is missing"
+    if first["type"] == "value_error":
+        return " ".join(detail["msg"].removeprefix("Value error, ") for detail in details)
+    wanted, given = " or ".join(dict.fromkeys(_wanted(detail) for detail in details)), first["input"]
+    got = repr(given) if not isinstance(given, dict | list) else "a mapping" if isinstance(given, dict) else "a list"
+    return f"{wanted[0].lower()}{wanted[1:].replace(' or expected ', ' or ')}, got {got}"
+
+
+def _wanted(detail: ErrorDetails) -> str:
+    if detail["type"] in IN_WORDS:
+        return f"expected {IN_WORDS[detail['type']]}"
+    return detail["msg"].replace("Input should be ", "expected ")
 
 
 def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
@@ -234,17 +298,6 @@ def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
         yield annotation
     for inner in get_args(annotation):
         yield from _models_in(inner)
-
-
-def _branch_names(model: type[BaseModel], seen: frozenset[type] = frozenset()) -> set[str]:
-    """Words that pydantic puts into a location to say which way of writing a value it tried."""
-    names = {"str", "dict", "tuple", model.__name__}
-    for field in model.model_fields.values():
-        for inner in _models_in(field.annotation):
-            if inner not in seen:
-                names |= _branch_names(inner, seen | {model})
-        names |= {f"{word}" for word in re.findall(r"(?:tuple|dict|literal)\[[^\n]*", str(field.annotation))}
-    return names
 
 
 def _keys_at(model: type[BaseModel], location: tuple[str | int, ...]) -> list[str]:

@@ -1,5 +1,6 @@
 """Which checks a release requires: from the spec and the policy, never from what happened to run."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from rai_platform.spec.metrics import METRICS
@@ -46,20 +47,38 @@ def required_checks(definition: ModelDefinition) -> tuple[RequiredCheck, ...]:
     A metric by group is asked for every sensitive feature and intersection; where none is declared it is asked once,
     and finds no evidence.
     """
-    spec, policy = definition.spec, definition.policy
-    found: list[RequiredCheck] = []
-    for metric_name, metric in METRICS.items():
-        features: tuple[str | None, ...] = (spec.group_features or (None,)) if metric.by_group else (None,)
+    return tuple(
+        RequiredCheck(asset=asset, requirement=requirement, sensitive_feature=feature)
+        for requirement, feature in _requirements_that_hold(definition)
+        if requirement.severity != "off"
+        for asset in METRICS[requirement.metric].assets
+        if not (asset == "training_data" and definition.spec.predictions)
+    )
+
+
+def switched_off(definition: ModelDefinition) -> dict[str, Requirement]:
+    """What the policy says is not to be judged, by name: ``roc_auc``, ``disparate_impact by sex and race``."""
+    features: dict[str, list[str]] = {}
+    switched: dict[str, Requirement] = {}
+    for requirement, feature in _requirements_that_hold(definition):
+        if requirement.severity == "off":
+            switched[requirement.metric] = requirement
+            features.setdefault(requirement.metric, []).extend([feature] if feature else [])
+    declared = list(definition.spec.group_features)
+    return {
+        metric if features[metric] in ([], declared) else f"{metric} by {' and '.join(features[metric])}": requirement
+        for metric, requirement in switched.items()
+    }
+
+
+def _requirements_that_hold(definition: ModelDefinition) -> Iterator[tuple[Requirement, str | None]]:
+    """For every metric and feature the one requirement that holds, in the order of the metrics' list."""
+    for name, metric in METRICS.items():
+        features: tuple[str | None, ...] = (definition.spec.group_features or (None,)) if metric.by_group else (None,)
         for feature in features:
-            requirement = requirement_for(policy, metric_name, feature)
-            if requirement is None or requirement.severity == "off":
-                continue
-            found.extend(
-                RequiredCheck(asset=asset, requirement=requirement, sensitive_feature=feature)
-                for asset in metric.assets
-                if not (asset == "training_data" and spec.predictions)
-            )
-    return tuple(found)
+            requirement = requirement_for(definition.policy, name, feature)
+            if requirement is not None:
+                yield requirement, feature
 
 
 def checks_of(definition: ModelDefinition, asset: str) -> tuple[RequiredCheck, ...]:

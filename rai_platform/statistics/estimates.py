@@ -209,7 +209,7 @@ def effective_size(weight: "npt.NDArray[np.float64]") -> float:
 
 def normal_quantile(alpha: float) -> float:
     """The value that a standard normal variable exceeds with probability ``alpha``."""
-    return NormalDist().inv_cdf(1 - alpha)
+    return -NormalDist().inv_cdf(alpha)  # not inv_cdf(1 - alpha): 1 - alpha has no digits left for a tiny alpha
 
 
 def _expit(x: float) -> float:

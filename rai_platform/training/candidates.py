@@ -142,15 +142,11 @@ def given_values(
     if given is None:
         raise InvalidSpec("the spec brings no predictions", where="predictions")
     table = _predictions_table(given, spec).iloc[sample.row_key]
-    for column in (given.score, given.decision):
-        if column is not None and column not in table.columns:
-            raise UnknownColumn(column, table.columns, where="predictions")
     y_score = None if given.score is None else _numbers(table[given.score])
     if given.decision is not None:
         decisions = table[given.decision]
         _no_gaps(decisions)
-        positive = cell_text(spec.data.positive_label)
-        return y_score, (decisions.map(cell_text) == positive).to_numpy().astype("int8")
+        return y_score, _selected(decisions, positive=cell_text(spec.data.positive_label))
     if y_score is None or given.threshold is None:
         raise InvalidSpec("give `decision`, or `score` and `threshold`", where="predictions")
     return y_score, (y_score >= given.threshold).astype("int8")
@@ -158,18 +154,39 @@ def given_values(
 
 def _predictions_table(given: GivenPredictions, spec: ModelSpec) -> pd.DataFrame:
     table = read_table(spec.data.table, missing=spec.data.missing)
+    wanted = list(dict.fromkeys(name for name in (given.score, given.decision) if name is not None))
     if given.table is None or given.key is None:
+        _must_have(table, wanted, where="predictions")
         return table
     other = read_table(given.table, missing=spec.data.missing)
-    for where, columns in (("data.source", table.columns), ("predictions.source", other.columns)):
-        if given.key not in columns:
-            raise UnknownColumn(given.key, columns, where=where)
-    if other[given.key].duplicated().any():
+    _must_have(table, [given.key], where="data.source")
+    _must_have(other, [given.key, *wanted], where="predictions.source")
+    # Keys are compared as text: one file may hold as numbers what the other holds as text. No key is nobody's key.
+    other = other[other[given.key].notna()]
+    by_key = other.set_index(other[given.key].map(cell_text))[wanted]
+    if by_key.index.has_duplicates:
         raise UnsuitableData(
-            f"{int(other[given.key].duplicated().sum())} keys occur more than once", where="predictions.source"
+            f"{int(by_key.index.duplicated().sum())} keys occur more than once", where="predictions.source"
         )
-    wanted = [given.key, *(name for name in (given.score, given.decision) if name in other.columns)]
-    return table[[given.key]].merge(other[wanted], on=given.key, how="left", validate="many_to_one")
+    return by_key.reindex(table[given.key].map(cell_text, na_action="ignore")).reset_index(drop=True)
+
+
+def _must_have(table: pd.DataFrame, columns: list[str], *, where: str) -> None:
+    for column in columns:
+        if column not in table.columns:
+            raise UnknownColumn(column, table.columns, where=where)
+
+
+def _selected(decisions: pd.Series, *, positive: str) -> "np.typing.NDArray[np.int8]":
+    texts = decisions.map(cell_text)
+    if positive not in set(texts):
+        shown = ", ".join(repr(text) for text in sorted(set(texts))[:10])
+        raise UnsuitableData(
+            f"nobody was selected: the positive label {positive!r} does not occur; values: {shown}",
+            where=f"predictions, column {decisions.name!r}",
+        )
+    selected: np.typing.NDArray[np.int8] = (texts == positive).to_numpy().astype("int8")
+    return selected
 
 
 def _numbers(column: pd.Series) -> "np.typing.NDArray[np.float64]":

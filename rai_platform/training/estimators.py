@@ -41,7 +41,7 @@ def build_estimator(spec: Estimator) -> Any:
         raise UnusableEstimator(
             f"{spec.type} does not take these parameters: {error}", where="estimator.params"
         ) from None
-    if not hasattr(estimator, "fit") or not is_classifier(estimator):
+    if not hasattr(estimator, "fit") or not _classifies(estimator):
         raise UnusableEstimator(
             f"expected a classifier with scikit-learn's methods, got {type(estimator).__name__}", where="estimator.type"
         )
@@ -111,7 +111,7 @@ def _imported(path: str) -> Any:
         )
     try:
         module = importlib.import_module(module_name)
-    except ImportError as error:
+    except (ImportError, TypeError) as error:  # TypeError: a path that begins with a dot
         raise UnusableEstimator(
             f"cannot import {module_name!r}: {error}; install its package, or correct the path", where="estimator.type"
         ) from None
@@ -124,6 +124,13 @@ def _imported(path: str) -> Any:
             f"{path} is a {type(factory).__name__}, not a class or function", where="estimator.type"
         )
     return factory
+
+
+def _classifies(estimator: Any) -> bool:
+    try:
+        return bool(is_classifier(estimator))
+    except AttributeError:  # scikit-learn asks the estimators inside, and this one was given none
+        return False
 
 
 def _parameters(factory: Any) -> set[str] | None:

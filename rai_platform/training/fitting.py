@@ -86,9 +86,9 @@ def _reduce(
         reductions.ExponentiatedGradient, mitigation, estimator, constraints[mitigation.constraint]()
     )
     reduction.fit(inputs, sample.y_true, sensitive_features=groups)
-    kept = [
-        (float(weight), predictor)
-        for weight, predictor in zip(reduction.weights_, reduction.predictors_, strict=True)
+    kept = [  # the weights come in an order of their own, so each names its predictor
+        (float(weight), reduction.predictors_[index])
+        for index, weight in sorted(reduction.weights_.items())
         if weight > LEAST_WEIGHT
     ]
     total = sum(weight for weight, _ in kept)

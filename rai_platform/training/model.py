@@ -9,7 +9,7 @@ import pandas as pd
 
 from rai_platform.errors import UnsuitableData
 from rai_platform.training.estimators import positive_scores
-from rai_platform.training.manifest import GroupThresholds, Manifest, ThresholdStep
+from rai_platform.training.manifest import Feature, GroupThresholds, Manifest, ThresholdStep
 
 PREPROCESSING = "preprocessing"
 Scores = npt.NDArray[np.float64]
@@ -34,7 +34,7 @@ class TrainedModel:
 
     def encode(self, features: pd.DataFrame) -> Any:
         """What the estimators see: (rows, encoded columns), or the features themselves."""
-        chosen = features[[feature.name for feature in self.manifest.features]]
+        chosen = pd.DataFrame({feature.name: as_learned(features, feature) for feature in self.manifest.features})
         return self.parts[PREPROCESSING].transform(chosen) if PREPROCESSING in self.parts else chosen
 
     def score(self, features: pd.DataFrame) -> Scores:
@@ -118,15 +118,28 @@ def _passes(scores: Scores, step: ThresholdStep) -> Scores:
     return passed.astype("float64")
 
 
+def as_learned(features: pd.DataFrame, feature: Feature) -> pd.Series:
+    """A column as it was in training: a text that is missing is None, however the table says so."""
+    column = features[feature.name]
+    if feature.kind == "number":
+        return column
+    texts = column.to_numpy(object, copy=True)
+    texts[column.isna().to_numpy()] = None
+    return pd.Series(texts, index=column.index, name=column.name, dtype=object)
+
+
 def draws(features: pd.DataFrame, manifest: Manifest) -> Scores:
     """A number between 0 and 1 for every row (rows,), as good as random, that depends on nothing but the row and the seed."""
-    normal = pd.DataFrame(
-        {
-            feature.name: features[feature.name].astype("float64" if feature.kind == "number" else object)
-            for feature in manifest.features
-        }
-    )
-    key = f"{manifest.seed:016d}"[-16:]
-    hashes = pd.util.hash_pandas_object(normal, index=False, hash_key=key, categorize=False).to_numpy("uint64")
+    # The seed is hashed as a column of its own: pandas' hash_key has no effect on numbers.
+    told: dict[str | None, npt.NDArray[Any]] = {None: np.full(len(features), str(manifest.seed), dtype=object)}
+    for feature in manifest.features:
+        column = as_learned(features, feature)
+        if feature.kind == "number":  # one form for 1 and 1.0, for 0 and -0, and for every NaN
+            column = column.astype("float64").where(column.notna(), np.nan) + 0.0
+        told[feature.name] = column.to_numpy()
+    combined = pd.util.hash_pandas_object(pd.DataFrame(told), index=False, categorize=False)
+    hashes = pd.util.hash_array(
+        combined.to_numpy("uint64")
+    )  # once more: pandas combines columns without mixing the sum
     drawn: Scores = (hashes >> np.uint64(11)).astype("float64") * 2.0**-53
     return drawn

@@ -8,6 +8,7 @@ import hashlib
 import io
 import json
 import zipfile
+import zlib
 from typing import Any
 
 from rai_platform.errors import TamperedArtifact, UnusableEstimator
@@ -15,21 +16,28 @@ from rai_platform.errors import TamperedArtifact, UnusableEstimator
 # On top of what skops itself holds for harmless. None of these runs code of the file when it is built.
 TRUSTED_TYPES = (
     "numpy.dtype",
-    "numpy.random._mt19937.MT19937",
-    "sklearn._loss.link.Interval",
-    "sklearn._loss.link.LogitLink",
-    "sklearn._loss.loss.HalfBinomialLoss",
     "sklearn.calibration._CalibratedClassifier",
     "sklearn.calibration._SigmoidCalibration",
-    "sklearn.ensemble._gb_losses.BinomialDeviance",
-    "sklearn.ensemble._hist_gradient_boosting.binning._BinMapper",
+    "sklearn.compose._column_transformer.make_column_selector",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     "sklearn.metrics._dist_metrics.EuclideanDistance64",
     "sklearn.neighbors._kd_tree.KDTree",
     "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
     "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
-    "sklearn.preprocessing._label.LabelBinarizer",
     "sklearn.tree._tree.Tree",
+    "sklearn.utils._bunch.Bunch",
+)
+OF_THE_SAVE = ("__id__", "_skops_version")  # of a node: what changes from save to save
+OF_THE_MACHINE = ("n_threads",)  # of what was learned: HistGradientBoosting keeps how many cores it was given
+NOT_A_MODEL_FILE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    AttributeError,
+    EOFError,
+    KeyError,
+    NotImplementedError,
+    TypeError,
+    ValueError,
 )
 
 
@@ -65,7 +73,7 @@ def read_part(content: bytes, *, estimator: str) -> Any:
     """The fitted estimator in a skops file.
 
     Raises:
-        TamperedArtifact: the file asks for a type that the platform does not load.
+        TamperedArtifact: the file asks for a type that the platform does not load, or is no model file.
     """
     import skops.io
     from skops.io.exceptions import UntrustedTypesFoundException
@@ -74,7 +82,7 @@ def read_part(content: bytes, *, estimator: str) -> Any:
         return skops.io.loads(content, trusted=[*TRUSTED_TYPES, estimator])
     except UntrustedTypesFoundException as error:
         raise TamperedArtifact(f"the model file asks for types that are not loaded: {error}") from None
-    except (zipfile.BadZipFile, KeyError, json.JSONDecodeError) as error:
+    except NOT_A_MODEL_FILE as error:
         raise TamperedArtifact(f"not a model file: {error}") from None
 
 
@@ -83,30 +91,35 @@ def content_digest(content: bytes) -> str:
 
     The files themselves differ from save to save, by memory addresses and times. Here every node of the schema is
     named by the digest of its type and content, and every array by the digest of its bytes.
+
+    Raises:
+        TamperedArtifact: it is no skops file, or gives one identity to two different nodes, of which skops would load
+            only the first.
     """
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        schema = json.loads(archive.read("schema.json"))
-        files = {name: hashlib.sha256(archive.read(name)).hexdigest() for name in archive.namelist()}
-    nodes: dict[int, str] = {}
-    return _node_digest(schema, files, nodes)
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            schema = json.loads(archive.read("schema.json"))
+            files = {name: hashlib.sha256(archive.read(name)).hexdigest() for name in archive.namelist()}
+        return _node_digest(schema, files, {})
+    except NOT_A_MODEL_FILE as error:
+        raise TamperedArtifact(f"not a model file: {error}") from None
 
 
 def _node_digest(node: Any, files: dict[str, str], nodes: dict[int, str]) -> str:
-    if isinstance(node, dict):
-        identity = int(node.get("__id__", 0))
-        if node.get("__loader__") == "CachedNode":  # the same object as one that was met before
-            return nodes[identity]
-        canonical: Any = {
-            key: files.get(value, value) if key == "file" else _node_digest(value, files, nodes)
-            for key, value in node.items()
-            if key not in ("__id__", "_skops_version", "protocol")
-        }
-        named = _digest(["dict", sorted(canonical.items())])
-        nodes[identity] = named
-        return named
     if isinstance(node, list):
         return _digest(["list", [_node_digest(item, files, nodes) for item in node]])
-    return _digest(["value", node])
+    if not isinstance(node, dict):
+        return _digest(["value", node])
+    is_node = "__loader__" in node  # else a mapping of the model's own names, which may be called anything
+    told = [
+        (key, files[value] if is_node and key == "file" else _node_digest(value, files, nodes))
+        for key, value in node.items()
+        if key not in (OF_THE_SAVE if is_node else OF_THE_MACHINE)
+    ]
+    named = _digest(["dict", told])
+    if is_node and nodes.setdefault(node["__id__"], named) != named:
+        raise TamperedArtifact("not a model file: two different nodes have one identity")
+    return named
 
 
 def _digest(value: Any) -> str:

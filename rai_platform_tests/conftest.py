@@ -1,0 +1,60 @@
+"""Fixtures that every test may use; the worlds are built once and copied for each test that breaks one."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from rai_platform.spec.model import ASSETS
+from rai_platform_tests.world import World, told, unfair_data
+
+PROJECT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quiet_libraries() -> None:
+    """No telemetry, and no library that writes into the folder the tests are run from."""
+    os.environ.update(MLFLOW_DISABLE_TELEMETRY="true", DO_NOT_TRACK="1", MLFLOW_LOGGING_LEVEL="ERROR", MPLBACKEND="agg")
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of public data sets."""
+    folder = Path(os.environ.get("RAI_TEST_DATA") or PROJECT.parent / "shared" / "data")
+    folder = folder if folder.is_absolute() else PROJECT / folder
+    if not folder.is_dir():
+        pytest.skip(f"the public data sets are not at {folder}; set RAI_TEST_DATA to where they are")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def judged_world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    """Two models: `fair`, examined and fit for release but not promoted, and `unfair`, refused."""
+    world = World(tmp_path_factory.mktemp("judged"))
+    world.write("fair")
+    examined = world.run("fair", [asset for asset in ASSETS if asset != "production_model"])
+    assert examined.success, told(examined)
+    world.write("unfair", data=unfair_data())
+    assert not world.run("unfair").success
+    return world
+
+
+@pytest.fixture(scope="session")
+def released_world(judged_world: World, tmp_path_factory: pytest.TempPathFactory) -> World:
+    """The same, with `fair` promoted."""
+    world = judged_world.copy(tmp_path_factory.mktemp("released"))
+    promoted = world.run("fair", ["production_model"])
+    assert promoted.success, told(promoted)
+    return world
+
+
+@pytest.fixture
+def judged(judged_world: World, tmp_path: Path) -> World:
+    """A copy of the judged world to break."""
+    return judged_world.copy(tmp_path / "world")
+
+
+@pytest.fixture
+def released(released_world: World, tmp_path: Path) -> World:
+    """A copy of the released world to break."""
+    return released_world.copy(tmp_path / "world")

@@ -1,0 +1,144 @@
+"""What a spec may not say."""
+
+import re
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rai_platform.errors import InvalidSpec
+from rai_platform.spec.data import Source
+from rai_platform.spec.model import ModelSpec
+from rai_platform_tests.spec.conftest import Definer, lending_attributes
+
+CROSSED = {"intersections": [["sex", "age_group"]]}
+OPTIMIZED = {"method": "threshold_optimizer"}
+REDUCED = {"method": "exponentiated_gradient"}
+TYPE = {"type": "sklearn.linear_model.LogisticRegression"}
+
+
+@pytest.mark.parametrize("owner", ["ada@example.org", "team:credit-risk", "team:a.b_c", "o'hara+x@mail.example.co.uk"])
+def test_owners_are_addresses_or_teams(owner: str, define: Definer) -> None:
+    assert define(owners=[owner]).spec.owners == (owner,)
+
+
+@pytest.mark.parametrize("owner", ["Ada", "team:", "team:a b", "ada@example", "@example.org", "a b@example.org", ""])
+def test_an_owner_nobody_can_write_to_is_refused(owner: str, define: Definer) -> None:
+    with pytest.raises(InvalidSpec, match="is neither an e-mail address nor `team:`"):
+        define(owners=[owner])
+
+
+def test_somebody_has_to_answer_for_a_model(define: Definer) -> None:
+    with pytest.raises(InvalidSpec, match=r"owners: .*at least 1 item"):
+        define(owners=[])
+
+
+@pytest.mark.parametrize("name", ["Lending", "lending-1", "1ending", "", "lending model", "x" * 61, "é"])
+def test_names_are_short_lower_case_words(name: str, define: Definer) -> None:
+    with pytest.raises(InvalidSpec, match=r"line \d+, name: "):
+        define(name=name)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"intersections": [["sex"]]}, "an intersection crosses at least two different features, got ['sex']"),
+        ({"intersections": [["sex", "sex"]]}, "an intersection crosses at least two different features"),
+        ({"intersections": [["sex", "agegroup"]]}, "intersections: no 'agegroup'; did you mean 'age_group'?"),
+        ({"intersections": [["sex", "age_group"], ["age_group", "sex"]]}, "intersection declared twice"),
+        ({"sensitive_features": [{"name": "sex"}, {"name": "sex"}]}, "sensitive feature declared twice: sex"),
+        ({"sensitive_features": [{"name": "Sex"}]}, "sensitive_features.0.name: string should match"),
+        ({"sensitive_features": [{"name": "age", "bins": [50, 30]}]}, "each larger than the one before"),
+        ({"sensitive_features": [{"name": "age", "bins": [30, 30]}]}, "each larger than the one before"),
+        ({"sensitive_features": [{"name": "age", "bins": []}]}, "give at least one"),
+        (
+            {"mitigation": {**OPTIMIZED, "sensitive_features": ["sexx"]}},
+            "mitigation.sensitive_features: no 'sexx'; did",
+        ),
+        ({"mitigation": OPTIMIZED, "sensitive_features": []}, "`mitigation` needs `sensitive_features`"),
+        ({"mitigation": {**OPTIMIZED, "constraint": "parity"}}, "mitigation.constraint: expected"),
+        (
+            {"mitigation": OPTIMIZED, "estimator": None, "predictions": {"decision": "d"}},
+            "predictions alone cannot be mitigated",
+        ),
+        ({"mitigation": REDUCED, "estimator": {**TYPE, "threshold": 0.3}}, "leave out `estimator.threshold`"),
+        (
+            {"mitigation": {**OPTIMIZED, "randomized": False}, "estimator": {**TYPE, "threshold": 0.3}},
+            "leave out `estimator.threshold`",
+        ),
+        ({"estimator": None}, "give either `estimator`"),
+        ({"predictions": {"decision": "d"}}, "give either `estimator`"),
+        ({"estimator": None, "predictions": {}}, "give `decision`, or `score` and `threshold`"),
+        ({"estimator": None, "predictions": {"score": "s"}}, "give `decision`, or `score` and `threshold`"),
+        ({"estimator": None, "predictions": {"threshold": 1}}, "give `decision`, or `score` and `threshold`"),
+        (
+            {"estimator": None, "predictions": {"decision": "d", "score": "s", "threshold": 1}},
+            "give `decision` or `threshold`, not both",
+        ),
+        (
+            {"estimator": None, "predictions": {"decision": "d", "source": "scores.csv"}},
+            "need both `source` and `key`",
+        ),
+        ({"estimator": None, "predictions": {"decision": "d", "key": "id"}}, "need both `source` and `key`"),
+        ({"split": {"test": "a.csv", "time_column": "year"}}, "choose one way to split, got test and time_column"),
+        ({"split": {"time_column": "year", "group_column": "home"}}, "got time_column and group_column"),
+        ({"split": {"test_size": 0}}, "split.test_size: expected greater than 0"),
+        ({"split": {"test_size": 1}}, "split.test_size: expected less than 1"),
+        ({"resources": {"candidat_model": {}}}, "resources: no 'candidat_model'; did you mean 'candidate_model'?"),
+        ({"intended_use": ""}, "intended_use: string should have at least 1 character"),
+        ({"data": {"source": {"path": ""}, "target": "a"}}, "data.source.path: string should have at least"),
+        ({"data": {"source": "", "target": "a"}}, "data.source: string should have at least"),
+        ({"policy": ""}, "policy: string should have at least"),
+        ({"estimator": {"type": "a.B", "threshold": float("nan")}}, "estimator.threshold: expected"),
+    ],
+)
+def test_a_spec_that_contradicts_itself_is_refused(changes: dict[str, Any], told: str, define: Definer) -> None:
+    with pytest.raises(InvalidSpec, match=re.escape(told)):
+        define(**changes)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        CROSSED,
+        {"mitigation": OPTIMIZED},
+        {"mitigation": {**REDUCED, "randomized": False}, "estimator": {**TYPE, "threshold": 0.3}},
+        {"estimator": None, "predictions": {"score": "s", "threshold": 5}},
+        {"estimator": None, "predictions": {"decision": "d", "score": "s"}},
+        {"estimator": None, "predictions": {"decision": "d", "source": "scores.csv", "key": "id"}},
+        {"split": {"test": "later.csv"}},
+        {"split": {"time_column": "year", "test_size": 0.2}},
+        {"sensitive_features": []},
+        {"resources": {"default": {}, "production_model": {"node_selector": {"gpu": "yes"}}}},
+    ],
+)
+def test_what_fits_together_is_accepted(changes: dict[str, Any], define: Definer) -> None:
+    define(**changes)
+
+
+@given(st.lists(st.sampled_from(["sex", "race", "age"]), min_size=1, max_size=3, unique=True))
+def test_groups_are_formed_by_every_feature_and_then_by_every_intersection(names: list[str]) -> None:
+    crossed = [names] if len(names) > 1 else []
+    spec = ModelSpec.model_validate(
+        {**lending_attributes(), "sensitive_features": [{"name": name} for name in names], "intersections": crossed}
+    )
+    assert spec.group_features == (*names, *(["_x_".join(names)] if crossed else []))
+
+
+@pytest.mark.parametrize(
+    ("path", "scheme"),
+    [
+        ("sklearn:breast_cancer", "sklearn"),
+        ("openml:adult?version=2", "openml"),
+        ("generator:lending?rows=10", "generator"),
+        ("/data/loans.csv", ""),
+        ("s3://bucket/loans.csv", ""),
+        ("https://example.org/a.csv", ""),
+        ("sklearn", ""),
+        ("generators:lending", ""),
+        ("generator://lending", ""),
+    ],
+)
+def test_a_source_is_a_dataset_only_by_its_own_schemes(path: str, scheme: str) -> None:
+    assert Source(path=path).scheme == scheme

@@ -1,0 +1,236 @@
+"""The largest disparity over groups: its bounds are right when all groups are equal, and decide when they are not."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.integrate import quad
+from scipy.stats import norm, studentized_range
+
+from rai_platform.statistics.disparity import largest_difference, simultaneous_quantile, smallest_ratio
+from rai_platform.statistics.proportions import difference_bounds, ratio_bounds
+
+LEVELS = {"outer_alpha": 0.025, "inner_alpha": 0.025}
+DECIDING = {"outer_alpha": 0.05, "inner_alpha": 0.05}
+FOUR_FIFTHS = 0.8
+
+
+def pair_bounds(bounds, x, n, z):
+    lower, upper = bounds(*(np.array([float(v)]) for v in (x[0], n[0], x[1], n[1])), z=z)
+    return float(lower[0]), float(upper[0])
+
+
+@pytest.mark.parametrize("alpha", [0.5, 0.05, 0.025, 0.001, 1e-6])
+def test_the_simultaneous_quantile_of_two_groups_is_the_two_sided_normal_quantile(alpha):
+    assert simultaneous_quantile(2, alpha) == pytest.approx(norm.isf(alpha / 2), rel=1e-12)
+    assert simultaneous_quantile(2, alpha) == pytest.approx(studentized_range.isf(alpha, 2, math.inf) / math.sqrt(2))
+
+
+@pytest.mark.parametrize("groups", [3, 5, 10, 40])
+@pytest.mark.parametrize("alpha", [0.1, 0.025, 0.0005])
+def test_the_simultaneous_quantile_of_more_groups_is_that_of_the_studentized_range(groups, alpha):
+    quantile = simultaneous_quantile(groups, alpha)
+    assert quantile == pytest.approx(studentized_range.isf(alpha, groups, math.inf) / math.sqrt(2))
+    # The chance that the range of that many standard normal variables exceeds it, by integration.
+    spread = math.sqrt(2) * quantile
+    within = quad(lambda z: norm.pdf(z) * (norm.cdf(z) - norm.cdf(z - spread)) ** (groups - 1), -12, 12)[0]
+    assert 1 - groups * within == pytest.approx(alpha, rel=1e-4)
+
+
+def test_the_simultaneous_quantile_grows_with_the_number_of_groups():
+    quantiles = [simultaneous_quantile(groups, 0.025) for groups in (2, 3, 4, 8, 20)]
+    assert quantiles == sorted(quantiles)
+    assert quantiles[0] < quantiles[-1]
+
+
+def test_of_two_groups_the_outer_bound_is_one_sided_and_the_inner_one_two_sided():
+    x, n = (60, 30), (100, 90)
+    estimate, interval = largest_difference(x, n, outer_alpha=0.05, inner_alpha=0.02)
+    assert estimate == pytest.approx(60 / 100 - 30 / 90)
+    assert interval.upper == pytest.approx(pair_bounds(difference_bounds, x, n, norm.isf(0.05))[1])
+    assert interval.lower == pytest.approx(pair_bounds(difference_bounds, x, n, norm.isf(0.01))[0])
+    ratio, around = smallest_ratio(x, n, outer_alpha=0.05, inner_alpha=0.02)
+    assert ratio == pytest.approx((30 / 90) / (60 / 100))
+    assert around.lower == pytest.approx(pair_bounds(ratio_bounds, x[::-1], n[::-1], norm.isf(0.05))[0])
+    assert around.upper == pytest.approx(pair_bounds(ratio_bounds, x[::-1], n[::-1], norm.isf(0.01))[1])
+
+
+def test_a_small_group_widens_the_outer_bound_although_it_is_not_the_worst():
+    x, n = [500, 400, 9], [1000, 1000, 20]
+    _, with_it = largest_difference(x, n, **LEVELS)
+    _, without = largest_difference(x[:2], n[:2], **LEVELS)
+    assert with_it.upper > without.upper + 0.05
+    _, ratio_with_it = smallest_ratio(x, n, **LEVELS)
+    _, ratio_without = smallest_ratio(x[:2], n[:2], **LEVELS)
+    assert ratio_with_it.lower < ratio_without.lower - 0.05
+
+
+def test_the_inner_bound_is_that_of_the_clearest_pair_not_of_the_farthest():
+    # The tiny group is the farthest, but only the two large ones are known to differ.
+    x, n = [500, 400, 0], [1000, 1000, 2]
+    estimate, interval = largest_difference(x, n, **LEVELS)
+    assert estimate == 0.5
+    z = simultaneous_quantile(3, 0.025)
+    assert interval.lower == pytest.approx(pair_bounds(difference_bounds, x[:2], n[:2], z)[0])
+    assert interval.lower > 0
+
+
+def test_where_nobody_succeeds_there_is_no_ratio_and_anything_is_possible():
+    assert smallest_ratio([0, 0, 0], [50, 60, 70], **LEVELS)[0] is None
+    _, interval = smallest_ratio([0, 0, 0], [50, 60, 70], **LEVELS)
+    assert (interval.lower, interval.upper) == (0.0, 1.0)
+
+
+def test_where_everybody_succeeds_the_groups_may_be_equal_and_the_bound_says_how_unequal():
+    ratio, interval = smallest_ratio([50, 60], [50, 60], **LEVELS)
+    assert (ratio, interval.upper) == (1.0, 1.0)
+    assert 0.9 < interval.lower < 1
+    difference, around = largest_difference([50, 60], [50, 60], **LEVELS)
+    assert (difference, around.lower) == (0.0, 0.0)
+    assert 0 < around.upper < 0.1
+
+
+def test_one_group_without_success_makes_the_ratio_0_and_says_how_large_it_may_be():
+    ratio, interval = smallest_ratio([0, 40], [30, 80], **LEVELS)
+    assert (ratio, interval.lower) == (0.0, 0.0)
+    assert 0 < interval.upper < 0.5
+
+
+@st.composite
+def groups(draw):
+    trials = draw(st.lists(st.integers(1, 3000), min_size=2, max_size=6))
+    return [draw(st.integers(0, n)) for n in trials], trials
+
+
+@given(groups())
+@settings(max_examples=15, deadline=None)
+def test_the_interval_contains_the_estimate_and_stays_between_0_and_1(counts):
+    difference, around = largest_difference(*counts, **LEVELS)
+    assert 0 <= around.lower <= difference <= around.upper <= 1
+    ratio, interval = smallest_ratio(*counts, **LEVELS)
+    assert 0 <= interval.lower <= interval.upper <= 1
+    if any(counts[0]):
+        assert interval.lower <= ratio <= interval.upper
+
+
+@given(groups(), st.randoms(use_true_random=False))
+@settings(max_examples=15, deadline=None)
+def test_the_order_of_the_groups_does_not_matter(counts, random):
+    order = list(range(len(counts[0])))
+    random.shuffle(order)
+    shuffled = [[column[at] for at in order] for column in counts]
+    for measure in (largest_difference, smallest_ratio):
+        (one, around), (other, same) = measure(*counts, **LEVELS), measure(*shuffled, **LEVELS)
+        assert one == other
+        assert (around.lower, around.upper) == pytest.approx((same.lower, same.upper), abs=1e-12)
+
+
+@given(groups())
+@settings(max_examples=10, deadline=None)
+def test_more_confidence_never_narrows_the_interval(counts):
+    for measure in (largest_difference, smallest_ratio):
+        _, narrow = measure(*counts, outer_alpha=0.1, inner_alpha=0.1)
+        _, wide = measure(*counts, outer_alpha=0.01, inner_alpha=0.001)
+        assert wide.lower <= narrow.lower
+        assert narrow.upper <= wide.upper
+
+
+# How often the interval is right, by simulation with a fixed seed.
+
+
+@dataclass(frozen=True)
+class Rates:
+    """How often a simulated truth was covered, passed and failed."""
+
+    covered: float
+    passed: float
+    failed: float
+
+
+def simulate(measure, draw, *, truth, limit, levels, times, seed):
+    rng = np.random.default_rng(seed)
+    covered = passed = failed = 0
+    for _ in range(times):
+        rates, sizes = draw(rng)
+        _, interval = measure(rng.binomial(sizes, rates), sizes, **levels)
+        covered += interval.lower <= truth <= interval.upper
+        at_least = measure is smallest_ratio
+        passed += interval.lower >= limit if at_least else interval.upper <= limit
+        failed += interval.upper < limit if at_least else interval.lower > limit
+    return Rates(covered=covered / times, passed=passed / times, failed=failed / times)
+
+
+def equal_groups(number):
+    """Groups with one rate, which is drawn, and with sizes from 100 to 2,000, which are drawn each on its own."""
+
+    def draw(rng):
+        return np.full(number, rng.choice([0.1, 0.3, 0.5])), rng.choice([100, 200, 500, 1000, 2000], size=number)
+
+    return draw
+
+
+def fixed(rates, sizes):
+    return lambda _: (np.array(rates), np.array(sizes))
+
+
+def coverage_at_equality(measure, number, times):
+    truth = 0.0 if measure is largest_difference else 1.0
+    draw = equal_groups(number)
+    return simulate(measure, draw, truth=truth, limit=FOUR_FIFTHS, levels=LEVELS, times=times, seed=number).covered
+
+
+def check_errors_and_power(times):
+    def decided(rates, sizes, truth):
+        return simulate(
+            smallest_ratio,
+            fixed(rates, sizes),
+            truth=truth,
+            limit=FOUR_FIFTHS,
+            levels=DECIDING,
+            times=times,
+            seed=sum(sizes),
+        )
+
+    assert decided([0.3] * 10, [200] * 10, 1.0).failed <= 0.05
+    for minority in (30, 100, 300):
+        assert decided([0.3, 0.21], [2000, minority], 0.7).passed <= 0.05
+    assert decided([0.3] * 2, [2000] * 2, 1.0).passed >= 0.8
+    assert decided([0.3] * 10, [2000] * 10, 1.0).passed >= 0.8
+    assert decided([0.3, 0.15], [1000] * 2, 0.5).failed >= 0.8
+
+
+@pytest.mark.parametrize("measure", [largest_difference, smallest_ratio])
+def test_equal_groups_are_covered_however_many_they_are(measure):
+    covered = [coverage_at_equality(measure, number, times=40) for number in (2, 3, 5, 10)]
+    assert np.mean(covered) >= 0.93
+    assert min(covered) >= 0.85  # of 40 draws, so that no number of groups hides behind the others
+
+
+def test_equal_groups_rarely_fail_unequal_ones_rarely_pass_and_enough_people_decide():
+    check_errors_and_power(times=40)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("measure", [largest_difference, smallest_ratio])
+@pytest.mark.parametrize("number", [2, 3, 5, 10])
+def test_equal_groups_are_covered_in_a_long_simulation(measure, number):
+    assert coverage_at_equality(measure, number, times=500) >= 0.93
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rate", [0.1, 0.3, 0.5])
+@pytest.mark.parametrize("size", [100, 2000])
+@pytest.mark.parametrize("number", [2, 3, 5, 10])
+def test_equal_groups_are_covered_at_every_rate_and_size(number, size, rate):
+    draw = fixed([rate] * number, [size] * number)
+    for measure, truth in ((largest_difference, 0.0), (smallest_ratio, 1.0)):
+        found = simulate(measure, draw, truth=truth, limit=FOUR_FIFTHS, levels=LEVELS, times=100, seed=size)
+        assert found.covered >= 0.93
+
+
+@pytest.mark.slow
+def test_equal_groups_rarely_fail_and_unequal_ones_rarely_pass_in_a_long_simulation():
+    check_errors_and_power(times=300)

@@ -1,0 +1,128 @@
+"""The environment as one value."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from rai_platform.errors import BadInput
+from rai_platform.settings import project_root, read_settings
+
+
+def test_home_is_beside_the_nearest_workspace_file(tmp_path: Path) -> None:
+    inner = tmp_path / "a" / "b"
+    inner.mkdir(parents=True)
+    (tmp_path / "workspace.yaml").touch()
+    settings = read_settings({}, working_folder=inner)
+    assert settings.home == tmp_path / ".rai"
+    assert settings.models == tmp_path / "models"
+    (inner.parent / "workspace.yaml").touch()
+    assert read_settings({}, working_folder=inner).home == inner.parent / ".rai"
+    assert project_root(inner) == inner.parent
+
+
+def test_without_a_workspace_file_home_is_in_the_working_folder(tmp_path: Path) -> None:
+    settings = read_settings({}, working_folder=tmp_path)
+    assert (settings.home, settings.models) == (tmp_path / ".rai", tmp_path / "models")
+
+
+def test_everything_lives_under_home_unless_it_is_sent_elsewhere(tmp_path: Path) -> None:
+    settings = read_settings({"RAI_HOME": str(tmp_path / "home")}, working_folder=tmp_path)
+    home = tmp_path / "home"
+    assert settings.dagster_home == home / "dagster"
+    assert settings.ledger_url == f"sqlite:///{home}/ledger/ledger.db"
+    assert settings.store_url == str(home / "store")
+    assert settings.anchor_url == str(home / "keys" / "ledger_head.json")
+    assert settings.signing_key == home / "keys" / "signing_key.pem"
+    assert settings.tracking_uri == f"sqlite:///{home}/mlflow/mlflow.db"
+    assert settings.mlflow_artifacts == home / "mlflow" / "artifacts"
+    assert settings.executor == "multiprocess"
+
+
+def test_every_place_can_be_named_by_a_variable(tmp_path: Path) -> None:
+    settings = read_settings(
+        {
+            "RAI_HOME": "/srv/rai",
+            "RAI_MODELS": "/srv/models",
+            "RAI_LEDGER_URL": "postgresql+psycopg2://db/ledger",
+            "RAI_STORE_URL": "s3://bucket/store",
+            "RAI_LEDGER_ANCHOR": "s3://other/head.json",
+            "RAI_SIGNING_KEY": "/run/secrets/key.pem",
+            "MLFLOW_TRACKING_URI": "http://mlflow:5000",
+            "RAI_EXECUTOR": "k8s",
+        },
+        working_folder=tmp_path,
+    )
+    assert settings.home == Path("/srv/rai")
+    assert settings.models == Path("/srv/models")
+    assert settings.ledger_url == "postgresql+psycopg2://db/ledger"
+    assert settings.store_url == "s3://bucket/store"
+    assert settings.anchor_url == "s3://other/head.json"
+    assert settings.signing_key == Path("/run/secrets/key.pem")
+    assert settings.tracking_uri == "http://mlflow:5000"
+    assert settings.mlflow_artifacts is None, "an MLflow server decides where its artifacts are"
+    assert settings.executor == "k8s"
+
+
+def test_relative_places_are_relative_to_the_working_folder_and_not_to_the_project(tmp_path: Path) -> None:
+    inner = tmp_path / "inner"
+    inner.mkdir()
+    (tmp_path / "workspace.yaml").touch()
+    settings = read_settings({"RAI_HOME": "here", "RAI_MODELS": "mine"}, working_folder=inner)
+    assert (settings.home, settings.models, settings.working_folder) == (inner / "here", inner / "mine", inner)
+
+
+def test_a_tilde_is_the_home_folder_of_the_user(tmp_path: Path) -> None:
+    settings = read_settings({"RAI_HOME": "~/rai", "RAI_MODELS": "~/models"}, working_folder=tmp_path)
+    assert (settings.home, settings.models) == (Path.home() / "rai", Path.home() / "models")
+
+
+def test_an_empty_variable_is_as_good_as_none(tmp_path: Path) -> None:
+    empty = dict.fromkeys(
+        ("RAI_HOME", "RAI_MODELS", "RAI_LEDGER_URL", "RAI_STORE_URL", "RAI_SIGNING_KEY", "MLFLOW_TRACKING_URI"), ""
+    )
+    settings, plain = read_settings(empty, working_folder=tmp_path), read_settings({}, working_folder=tmp_path)
+    assert (settings.home, settings.models, settings.store_url) == (plain.home, plain.models, plain.store_url)
+    assert (settings.ledger_url, settings.signing_key) == (plain.ledger_url, plain.signing_key)
+    assert settings.tracking_uri == plain.tracking_uri
+
+
+def test_an_executor_nobody_knows_is_refused_with_the_nearest_one() -> None:
+    with pytest.raises(BadInput, match=r"RAI_EXECUTOR: expected one of .*; did you mean 'multiprocess'"):
+        read_settings({"RAI_EXECUTOR": "multi_process"})
+
+
+def test_the_environment_is_a_copy_that_later_changes_do_not_reach(tmp_path: Path) -> None:
+    environment = {"DATA": "/data"}
+    settings = read_settings(environment, working_folder=tmp_path)
+    environment["DATA"] = "/elsewhere"
+    assert settings.environment["DATA"] == "/data"
+
+
+def test_a_process_and_its_children_are_told_where_to_work_and_not_to_report_home(tmp_path: Path) -> None:
+    program = (
+        "import os\n"
+        "from rai_platform.settings import read_settings, use_as_process_environment\n"
+        "use_as_process_environment(read_settings())\n"
+        "import subprocess, sys\n"
+        "subprocess.run([sys.executable, '-c', 'import os; print(dict(os.environ))'], check=True)\n"
+    )
+    environment = {
+        "PATH": os.environ["PATH"],
+        "RAI_HOME": str(tmp_path / "home"),
+        "PYTHONPATH": os.pathsep.join(sys.path),
+    }
+    told = subprocess.run(
+        [sys.executable, "-c", program], env=environment, cwd=tmp_path, capture_output=True, text=True, check=True
+    ).stdout
+    for name, value in {
+        "RAI_HOME": tmp_path / "home",
+        "RAI_MODELS": tmp_path / "models",
+        "DAGSTER_HOME": tmp_path / "home" / "dagster",
+        "MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/home/mlflow/mlflow.db",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "DO_NOT_TRACK": "1",
+    }.items():
+        assert f"'{name}': '{value}'" in told
