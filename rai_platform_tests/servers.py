@@ -95,8 +95,17 @@ class Pages:
 
 
 @contextlib.contextmanager
-def dagster_pages(world: World, *, daemon: bool = False) -> Iterator[Pages]:
-    """Dagster's pages over the world's models, as ``rai ui`` shows them."""
+def dagster_pages(
+    world: World, *, daemon: bool = False, module: str = "rai_platform.definitions", **variables: str
+) -> Iterator[Pages]:
+    """Dagster's pages over the world's models, as ``rai ui`` shows them.
+
+    Args:
+        world: the home and its models.
+        daemon: whether Dagster's daemon runs beside them.
+        module: what Dagster loads.
+        variables: of the environment, besides the world's own.
+    """
     world.instance().dispose()
     port, settings = free_port(), world.settings
     environment = {
@@ -106,11 +115,12 @@ def dagster_pages(world: World, *, daemon: bool = False) -> Iterator[Pages]:
         "DAGSTER_HOME": str(settings.dagster_home),
         "RAI_EXECUTOR": "in_process",
         "PYTHONWARNINGS": "ignore",
+        **variables,
     }
     command = ["dagster", "dev"] if daemon else ["dagster-webserver"]
     with (world.folder / "pages.log").open("wb") as log:
         server = subprocess.Popen(
-            [BIN / command[0], *command[1:], "-m", "rai_platform.definitions", "-h", "127.0.0.1", "-p", str(port)],
+            [BIN / command[0], *command[1:], "-m", module, "-h", "127.0.0.1", "-p", str(port)],
             cwd=world.folder,
             env=environment,
             stdout=log,

@@ -4,20 +4,18 @@ import dataclasses
 import json
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
 
-from rai_platform.data.sample import Sample
-from rai_platform.fairness.report import measure_fairness
 from rai_platform.pipeline.code_versions import code_version
 from rai_platform.pipeline.history import DagsterHistory
 from rai_platform.pipeline.releasing import attempt_release
 from rai_platform.pipeline.steps import Step
-from rai_platform.pipeline.values import LEDGER_ENTRY, StoredValues, encode
+from rai_platform.pipeline.values import LEDGER_ENTRY, StoredValues
 from rai_platform.registry.production import ALIAS, ProductionRegistry
 from rai_platform.release.decision import Promotion, Refusal
 from rai_platform.release.judgement import judge
@@ -26,7 +24,8 @@ from rai_platform.release.ledger import _digest as entry_digest
 from rai_platform.release.records import started_entry, verdict_entry
 from rai_platform.spec.digests import canonical_json
 from rai_platform.spec.requirements import checks_of
-from rai_platform.training.predictions import Predictions
+from rai_platform_tests.pipeline.flaky import fails_once
+from rai_platform_tests.pipeline.replacing import replaced_fairness_report
 from rai_platform_tests.world import World, lending_attributes, materialized, told, unfair_data
 
 REPORTS = ["performance_report", "fairness_report", "shap_explanations", "robustness_scores"]
@@ -92,44 +91,6 @@ def test_report_checks_never_run(judged: World) -> None:
 
 
 # --- checks that do not do their work ----------------------------------------------------------------------------
-
-
-def replaced_fairness_report(
-    world: World, name: str, judged_by: Callable[[Step, Any, str], Iterator[Any]]
-) -> dg.AssetsDefinition:
-    """A fairness report that measures honestly, and whose checks are somebody else's code."""
-    definition = world.model(name)
-    key = dg.AssetKey([name, "fairness_report"])
-
-    @dg.multi_asset(
-        name="replaced_fairness_report",
-        outs={"fairness_report": dg.AssetOut(key=key, is_required=False)},
-        ins={asset: dg.AssetIn(key=dg.AssetKey([name, asset])) for asset in ("predictions", "test_data")},
-        check_specs=[dg.AssetCheckSpec(check.name, asset=key) for check in checks_of(definition, "fairness_report")],
-        can_subset=True,
-        required_resource_keys={"home"},
-        group_name=name,
-    )
-    def replaced(context: dg.AssetExecutionContext, predictions: Any, test_data: Any) -> Iterator[Any]:
-        home = context.resources.home
-        step = Step(
-            definition=definition,
-            home=home,
-            values=StoredValues(context.instance, home.store, context.run),
-            run_id=context.run.run_id,
-            mlflow_run_id=lambda: "none",
-        )
-        report = measured(predictions, test_data)
-        yield dg.MaterializeResult(
-            asset_key=key, value=report, data_version=dg.DataVersion(home.store.put(encode(report)))
-        )
-        yield from judged_by(step, report, home.store.put(encode(report)))
-
-    return replaced
-
-
-def measured(predictions: Predictions, test_data: Sample) -> Any:
-    return measure_fairness(predictions, test_data, features=("sex",), code_version=code_version("fairness_report"))
 
 
 def honest_entries(step: Step, report: Any, digest: str) -> list[Entry]:
@@ -243,33 +204,9 @@ def test_a_check_that_tells_dagster_otherwise_than_the_ledger(judged: World) -> 
     assert_refused(judged, "fair", judged.run("fair", ["production_model"]), "does not agree with ledger entry")
 
 
-def test_a_failed_check_run_again_until_it_passes(judged: World) -> None:
-    attempts = iter([False, True, True])
-
-    def flaky(step: Step, report: Any, digest: str) -> Iterator[Any]:
-        passes = next(attempts)
-        for check in checks_of(step.definition, "fairness_report"):
-            verdict = judge(
-                check,
-                report,
-                step.definition,
-                subject=report.subject,
-                evidence_digest=digest,
-                code_version=code_version("fairness_report"),
-            )
-            assert verdict.passed
-            if not passes:
-                verdict = dataclasses.replace(verdict, outcome="FAIL")
-            entry = step.home.ledger.append([verdict_entry("flaky", verdict, run_id=step.run_id)])[0]
-            yield dg.AssetCheckResult(
-                asset_key=step.key("fairness_report"),
-                check_name=check.name,
-                passed=passes,
-                metadata={LEDGER_ENTRY: str(entry.sequence)},
-            )
-
+def test_a_failed_check_run_again_by_hand_until_it_passes(judged: World) -> None:
     judged.write("flaky")
-    replaced = replaced_fairness_report(judged, "flaky", flaky)
+    replaced = replaced_fairness_report(judged, "flaky", fails_once)
     assert not judged.run("flaky", replaced=[replaced]).success
     again = judged.run("flaky", ["fairness_report", "model_card", "production_model"], replaced=[replaced])
     assert_refused(judged, "flaky", again, "a later judgement does not undo this one")
