@@ -3,11 +3,12 @@
 from dataclasses import dataclass, field
 
 from rai_platform.data.report import DataReport, GroupLabels
+from rai_platform.errors import EvidenceMissing
 from rai_platform.explanations.report import Explanations
 from rai_platform.fairness.metrics import DISPARITIES, MeasuredDisparity, measure_disparity
 from rai_platform.fairness.report import FairnessReport
 from rai_platform.performance.report import PerformanceReport
-from rai_platform.robustness.report import RobustnessScores
+from rai_platform.robustness.report import NO_COLUMN, RobustnessScores
 from rai_platform.spec.metrics import METRICS
 from rai_platform.spec.requirements import RequiredCheck
 from rai_platform.spec.verdict import Interval
@@ -58,7 +59,12 @@ def find(
     minimum_group_size: int,
     sensitive_columns: tuple[str, ...],
 ) -> Finding:
-    """What the evidence says about the metric that a check is about."""
+    """What the evidence says about the metric that a check is about.
+
+    Raises:
+        EvidenceMissing: the report was made before anybody asked for this, and has to be made again. That is no verdict: the
+            severest one on record counts for good.
+    """
     if METRICS[check.requirement.metric].by_group and check.sensitive_feature is None:
         return _nothing("no sensitive feature is declared, so nobody can be compared")
     if isinstance(evidence, FairnessReport):
@@ -89,7 +95,9 @@ def _overall(
     name = check.requirement.metric
     metric = METRICS[name]
     if name not in measured:
-        return _nothing(f"{in_words(name)} is not estimable: {not_estimable.get(name, 'the report does not hold it')}")
+        if name not in not_estimable:
+            raise _not_in_report(check, in_words(name))
+        return _nothing(f"{in_words(name)} is not estimable: {not_estimable[name]}")
     estimate = measured[name]
     return Finding(
         says=f"{in_words(name)} ({metric.meaning}) is {number(estimate.value)}",
@@ -101,6 +109,8 @@ def _overall(
 
 def _disparity(check: RequiredCheck, report: FairnessReport, levels: Levels, minimum_group_size: int) -> Finding:
     feature = str(check.sensitive_feature)
+    if feature not in report.cells:
+        raise _not_in_report(check, f"groups by {feature}")
     disparity = DISPARITIES[check.requirement.metric]
     found = measure_disparity(
         report.cells[feature],
@@ -128,6 +138,8 @@ def _disparity_in_words(metric: str, feature: str, found: MeasuredDisparity) -> 
         )
         return f"{in_words(metric)} by {feature} is not estimable: {why}"
     end = found.extremes
+    if end.lowest_rate == end.highest_rate:
+        return f"the {in_words(end.rate)} is {number(end.lowest_rate)} in every group, {in_words(metric)} {number(found.estimate)}"
     return (
         f"the {in_words(end.rate)} is {number(end.lowest_rate)} for {end.lowest} and {number(end.highest_rate)} for "
         f"{end.highest}, {in_words(metric)} {number(found.estimate)}"
@@ -138,6 +150,8 @@ def _in_data(check: RequiredCheck, report: DataReport, levels: Levels, minimum_g
     name, feature = check.requirement.metric, check.sensitive_feature
     if feature is None:
         return _overall(check, report.measured, report.not_estimable, levels)
+    if feature not in report.groups:
+        raise _not_in_report(check, f"groups by {feature}")
     groups = report.groups[feature]
     if name == "group_count":
         smallest = min(groups, key=lambda group: group.n)
@@ -172,10 +186,8 @@ def _label_rates(feature: str, groups: tuple[GroupLabels, ...], levels: Levels, 
         outer_alpha=levels.outer,
         inner_alpha=levels.inner,
     )
-    low, high = min(large, key=lambda group: group.label_rate), max(large, key=lambda group: group.label_rate)
     return Finding(
-        says=f"{number(low.label_rate)} of {low.group} and {number(high.label_rate)} of {high.group} have the positive label, "
-        f"a ratio of {number(value)}",
+        says=_label_rates_in_words(feature, large, value),
         value=value,
         bounds=bounds,
         n=n,
@@ -184,35 +196,53 @@ def _label_rates(feature: str, groups: tuple[GroupLabels, ...], levels: Levels, 
     )
 
 
+def _label_rates_in_words(feature: str, groups: list[GroupLabels], ratio: float | None) -> str:
+    if ratio is None:
+        return f"label rates by {feature} cannot be compared: nobody in any group has the positive label"
+    low, high = min(groups, key=lambda group: group.label_rate), max(groups, key=lambda group: group.label_rate)
+    if low.label_rate == high.label_rate:
+        return f"{number(low.label_rate)} of every group have the positive label, a ratio of {number(ratio)}"
+    return (
+        f"{number(low.label_rate)} of {low.group} and {number(high.label_rate)} of {high.group} have the positive label, "
+        f"a ratio of {number(ratio)}"
+    )
+
+
 def _in_explanations(
     check: RequiredCheck, report: Explanations, levels: Levels, sensitive_columns: tuple[str, ...]
 ) -> Finding:
-    if report.not_possible is not None or report.additivity_error is None:
+    if report.not_possible is not None:
         return _nothing(f"there is no explanation: {report.not_possible}")
+    if report.additivity_error is None:
+        raise _not_in_report(check, "whether attributions add up")
     if check.requirement.metric == "additivity_error":
         exact = Exact(value=report.additivity_error, n=report.n)
         return _overall(check, {"additivity_error": exact}, {}, levels)
     asked = check.requirement.features
     forbidden = asked if isinstance(asked, tuple) else sensitive_columns
-    top = check.requirement.top or len(report.features)
+    top = min(check.requirement.top or len(report.features), len(report.features))
     count = _forbidden_on_top(report.features, forbidden, top)
     drawn = []
     for replicate in report.replicates:
         ranked = sorted(zip(replicate, report.features, strict=True), key=lambda pair: -pair[0])
         drawn.append(float(len(_forbidden_on_top(tuple(name for _, name in ranked), forbidden, top))))
     estimate = Replicates(value=float(len(count)), replicates=tuple(sorted(drawn)), n=report.n)
-    strongest = ", ".join(report.features[:top])
     return Finding(
-        says=f"the {top} features that move the score most are {strongest}; "
-        + (
-            f"{' and '.join(count)} {'is' if len(count) == 1 else 'are'} forbidden"
-            if count
-            else "none of them is forbidden"
-        ),
+        says=_strongest_in_words(report.features[:top], count),
         value=estimate.value,
         bounds=_bounds(estimate, levels, "low"),
         n=report.n,
     )
+
+
+def _strongest_in_words(strongest: tuple[str, ...], forbidden: list[str]) -> str:
+    if len(strongest) == 1:
+        is_it = "it is forbidden" if forbidden else "it is not forbidden"
+        return f"the feature that moves the score most is {strongest[0]}; {is_it}"
+    told = f"the {len(strongest)} features that move the score most are {', '.join(strongest)}; "
+    if not forbidden:
+        return told + "none of them is forbidden"
+    return told + f"{' and '.join(forbidden)} {'is' if len(forbidden) == 1 else 'are'} forbidden"
 
 
 def _forbidden_on_top(ranked: tuple[str, ...], forbidden: tuple[str, ...], top: int) -> list[str]:
@@ -230,9 +260,7 @@ def _in_robustness(check: RequiredCheck, report: RobustnessScores, levels: Level
     )
     scores = report.at(perturbation, strength)
     if not scores:
-        return _nothing(
-            f"{in_words(perturbation)} of strength {strength:g} was not tried: materialize robustness_scores again"
-        )
+        raise _not_in_report(check, f"{in_words(perturbation)} of strength {strength:g}")
     worst = max(scores, key=lambda score: score.drop.value)
     bounds = [_bounds(score.drop, levels, "low") for score in scores]
     return Finding(
@@ -246,11 +274,19 @@ def _in_robustness(check: RequiredCheck, report: RobustnessScores, levels: Level
 
 def _not_perturbed(perturbation: str, report: RobustnessScores) -> Finding:
     why = report.not_estimable[perturbation]
-    if "no column" in why:  # nothing of the kind can happen to this model, and that is a fact, not a gap
+    if why == NO_COLUMN:  # nothing of the kind can happen to this model, and that is a fact, not a gap
         return Finding(
             says=f"{in_words(perturbation)}: {why}", value=0.0, bounds=Interval(lower=0.0, upper=0.0), n=report.n
         )
     return _nothing(f"{in_words(perturbation)}: {why}", report.n)
+
+
+def _not_in_report(check: RequiredCheck, what: str) -> EvidenceMissing:
+    return EvidenceMissing(
+        f"the report says nothing about {what}, since it was made before the policy asked for it: materialize "
+        f"`{check.asset}` again",
+        where=f"{check.asset}, {check.name}",
+    )
 
 
 def in_words(name: str) -> str:

@@ -94,14 +94,16 @@ def reason_for(finding: Finding, limit: Limit, outcome: Outcome, policy: Policy,
         named = on_insufficient == "disclose"
         end = "named here, as the policy allows" if named else "the policy wants every group judged"
         told += f" Without a verdict: {apart}; {end}."
+    elif finding.value is None and on_insufficient == "disclose":
+        told += " The gap is named here, as the policy allows."
     return told[0].upper() + told[1:]
 
 
 def _judged(finding: Finding, limit: Limit, outcome: Outcome, policy: Policy) -> str:
     asks = f"the policy asks for {limit}"
-    bounds, sure = finding.bounds, f"{policy.confidence:.0%}"
+    bounds, sure = finding.bounds, f"{100 * policy.confidence:g}%"
     if finding.value is None or bounds is None:
-        return f"{finding.says}; {asks}, and without evidence nothing is released."
+        return f"{finding.says}; {asks}, and there is no evidence that it is met."
     if limit.rule == "point" or bounds.lower == bounds.upper:
         within = "" if bounds.lower == bounds.upper else f" (interval {number(bounds.lower)} to {number(bounds.upper)})"
         return f"{finding.says}{within}; {asks}."

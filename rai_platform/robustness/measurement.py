@@ -8,7 +8,7 @@ import pandas as pd
 
 from rai_platform.data.sample import Sample
 from rai_platform.robustness.perturbations import PERTURB, STRENGTHS, touched_columns
-from rai_platform.robustness.report import Perturbation, RobustnessScore, RobustnessScores
+from rai_platform.robustness.report import NO_COLUMN, Perturbation, RobustnessScore, RobustnessScores
 from rai_platform.spec.subject import Subject
 from rai_platform.statistics.estimates import Proportion, paired_difference, weighted_proportion
 from rai_platform.training.model import TrainedModel
@@ -41,7 +41,7 @@ def measure_robustness(
     for number, (perturbation, usual) in enumerate(STRENGTHS.items()):
         columns = touched_columns(perturbation, sample.features, left_alone)
         if not columns:
-            not_estimable[perturbation] = "the model sees no column that it would change"
+            not_estimable[perturbation] = NO_COLUMN
             continue
         strengths = sorted({*usual, *extra_strengths.get(perturbation, set())})
         signed = (

@@ -7,6 +7,7 @@ from rai_platform.spec.subject import Subject
 from rai_platform.statistics.estimates import PairedDifference, Proportion
 
 Perturbation = Literal["noise", "missing_values", "category_swaps", "shift"]
+NO_COLUMN = "the model sees no column that it would change"  # of a perturbation that cannot happen to a model
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

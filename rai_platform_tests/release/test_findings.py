@@ -1,0 +1,368 @@
+"""What a report says about every metric that a policy may limit, and the sentence that a person reads."""
+
+import dataclasses
+import re
+from typing import Any
+
+import dagster as dg
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rai_platform.errors import EvidenceMissing
+from rai_platform.explanations.report import Explanations, nothing_to_explain
+from rai_platform.pipeline.values import StoredValues
+from rai_platform.release.findings import Evidence, Finding, Levels, find, number
+from rai_platform.release.judgement import judge
+from rai_platform.robustness.report import NO_COLUMN, nothing_to_perturb
+from rai_platform.spec.metrics import METRICS
+from rai_platform.spec.policy import Requirement
+from rai_platform.spec.requirements import RequiredCheck
+from rai_platform.spec.verdict import Verdict
+from rai_platform_tests.card import made
+from rai_platform_tests.card.made import MEN, SUBJECT, WOMEN
+from rai_platform_tests.world import World
+
+LEVELS = Levels(outer=0.05, inner=0.005)
+CASES = [(metric, asset) for metric, about in METRICS.items() for asset in about.assets]
+NOBODY: made.Row = (50.0, 0.0, 50.0, 0.0)  # of a hundred people none is selected
+UNSAID = re.compile(r"\b(None|nan|inf|unknown)\b")
+
+
+def check_of(metric: str, asset: str | None = None, *, feature: str = "sex", **asked: Any) -> RequiredCheck:
+    """A check of one metric, with a limit on its good side."""
+    about = METRICS[metric]
+    side = {"min" if about.good == "high" else "max": asked.pop("limit", 0.5)}
+    return RequiredCheck(
+        asset=asset or about.assets[0],
+        requirement=Requirement(metric=metric, **side, **asked),
+        sensitive_feature=feature if about.by_group else None,
+    )
+
+
+def found(check: RequiredCheck, report: Evidence, *, minimum_group_size: int = 50) -> Finding:
+    return find(check, report, levels=LEVELS, minimum_group_size=minimum_group_size, sensitive_columns=("sex",))
+
+
+def verdict_on(check: RequiredCheck, report: Evidence, **policy: Any) -> Verdict:
+    definition = made.define(policy={"extends": "none", "name": "made", "minimum_group_size": 50, **policy})
+    return judge(check, report, definition, subject=SUBJECT, evidence_digest="", code_version="1")
+
+
+def report_of(asset: str) -> Evidence:
+    """A report in which everything is measured."""
+    reports: dict[str, Evidence] = {
+        "training_data": made.data_report("training"),
+        "test_data": made.data_report("test"),
+        "performance_report": made.performance(),
+        "fairness_report": made.fairness(sex={"female": WOMEN, "male": MEN}),
+        "shap_explanations": made.explanations(),
+        "robustness_scores": made.robustness(),
+    }
+    return reports[asset]
+
+
+def empty_report_of(asset: str, metric: str) -> Evidence:
+    """A report in which this could not be measured."""
+    why = {metric: "nobody knows"}
+    reports: dict[str, Evidence] = {
+        "training_data": dataclasses.replace(
+            made.data_report("training", sex={"female": (9, 4), "male": (40, 20)}), measured={}, not_estimable=why
+        ),
+        "test_data": dataclasses.replace(made.data_report("test"), measured={}, not_estimable=why),
+        "performance_report": made.performance(measured={}, not_estimable=why),
+        "fairness_report": made.fairness(sex={"everybody": WOMEN}),
+        "shap_explanations": nothing_to_explain(SUBJECT, "there is no model", code_version="1"),
+        "robustness_scores": nothing_to_perturb(SUBJECT, 1400, "there is no model", code_version="1"),
+    }
+    return reports[asset]
+
+
+# --- every metric has an answer --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("metric", "asset"), CASES)
+def test_every_metric_is_found_in_its_report_within_its_bounds(metric: str, asset: str) -> None:
+    finding = found(check_of(metric, asset), report_of(asset))
+    assert finding.value is not None
+    assert finding.bounds is not None
+    assert finding.bounds.lower <= finding.value <= finding.bounds.upper
+    assert finding.n > 0
+    assert set(finding.groups) == ({"female", "male"} if METRICS[metric].by_group else set())
+    assert not UNSAID.search(finding.says)
+
+
+@pytest.fixture(scope="module")
+def real_reports(judged_world: World) -> dict[str, Any]:
+    """The reports that the platform itself made about the lending model."""
+    with judged_world.instance() as instance:
+        values = StoredValues(instance, judged_world.home.store, None)
+        reports: dict[str, Any] = {
+            asset: values.data_report(dg.AssetKey(["fair", asset]))[0] for asset in ("training_data", "test_data")
+        }
+        for asset in ("performance_report", "fairness_report", "shap_explanations", "robustness_scores"):
+            reports[asset] = values.read(dg.AssetKey(["fair", asset]))
+    return reports
+
+
+@pytest.mark.parametrize(("metric", "asset"), CASES)
+def test_the_platforms_own_reports_hold_every_metric(real_reports: dict[str, Any], metric: str, asset: str) -> None:
+    finding = found(check_of(metric, asset), real_reports[asset])
+    assert finding.value is not None
+    assert finding.bounds is not None
+    assert not UNSAID.search(finding.says)
+
+
+@pytest.mark.parametrize(("metric", "asset"), [case for case in CASES if case[0] != "group_count"])
+def test_what_could_not_be_measured_says_why_and_never_passes(metric: str, asset: str) -> None:
+    check, report = (
+        check_of(metric, asset, limit=0.0 if METRICS[metric].good == "high" else 1e9),
+        empty_report_of(asset, metric),
+    )
+    finding = found(check, report)
+    assert finding.value is None
+    assert re.search("nobody knows|there is no model|fewer than two groups", finding.says)
+    for on_insufficient in ("refuse", "disclose"):
+        verdict = verdict_on(check, report, on_insufficient_evidence=on_insufficient)
+        assert verdict.outcome == "INSUFFICIENT_EVIDENCE"
+        assert verdict.allows_release == (on_insufficient == "disclose")
+        assert not UNSAID.search(verdict.reason)
+
+
+@pytest.mark.parametrize("metric", [metric for metric, about in METRICS.items() if about.by_group])
+def test_without_a_sensitive_feature_nobody_can_be_compared(metric: str) -> None:
+    check = dataclasses.replace(check_of(metric), sensitive_feature=None)
+    finding = found(check, report_of(check.asset))
+    assert (finding.value, finding.bounds) == (None, None)
+    assert finding.says == "no sensitive feature is declared, so nobody can be compared"
+
+
+@pytest.mark.parametrize(
+    ("check", "report", "what"),
+    [
+        (check_of("disparate_impact", feature="race"), report_of("fairness_report"), "groups by race"),
+        (check_of("label_rate_ratio", feature="race"), report_of("training_data"), "groups by race"),
+        (check_of("group_count", feature="race"), report_of("training_data"), "groups by race"),
+        (check_of("roc_auc"), made.performance(measured={}), "ROC AUC"),
+        (check_of("leakage_rate"), dataclasses.replace(made.data_report("test"), measured={}), "leakage rate"),
+        (check_of("accuracy_drop_under_noise", strength=0.3), report_of("robustness_scores"), "noise of strength 0.3"),
+        (
+            check_of("additivity_error"),
+            dataclasses.replace(made.explanations(), additivity_error=None),
+            "whether attributions add up",
+        ),
+    ],
+)
+def test_a_report_older_than_the_question_gives_no_verdict_that_would_stay_for_good(
+    check: RequiredCheck, report: Evidence, what: str
+) -> None:
+    with pytest.raises(EvidenceMissing, match=f"nothing about {what}, .* materialize `{check.asset}` again"):
+        found(check, report)
+
+
+# --- what counts as the value ----------------------------------------------------------------------------------------
+
+
+def test_the_outer_level_bounds_the_bad_side_and_the_inner_one_the_good_side() -> None:
+    accuracy, loss = report_of("performance_report"), made.performance()
+    high, low = found(check_of("accuracy"), accuracy), found(check_of("log_loss"), loss)
+    assert high.bounds == made.performance().measured["accuracy"].bounds(LEVELS.outer, LEVELS.inner)
+    assert low.bounds == made.performance().measured["log_loss"].bounds(LEVELS.inner, LEVELS.outer)
+
+
+def test_the_smallest_group_counts_however_small() -> None:
+    finding = found(check_of("group_count"), made.data_report(sex={"female": (3, 1), "male": (1300, 660)}))
+    assert (finding.value, finding.n, finding.left_out) == (3.0, 1303, {})
+    assert finding.says == "the smallest group by sex is female with 3 rows to learn from"
+
+
+def test_label_rates_are_compared_among_groups_that_are_large_enough() -> None:
+    groups = {"female": (1000, 400), "male": (1000, 500), "other": (49, 0)}
+    finding = found(check_of("label_rate_ratio"), made.data_report(sex=groups))
+    assert finding.value == pytest.approx(0.8)
+    assert (finding.groups, finding.n) == (("female", "male"), 2000)
+    assert finding.left_out == {"other": "too small: 49 rows, 50 needed"}
+
+
+def test_of_a_shift_the_worse_direction_counts_with_the_worse_bounds() -> None:
+    report = made.robustness()
+    finding = found(check_of("accuracy_drop_under_shift", strength=0.25), report)
+    drops = [score.drop for score in report.at("shift", 0.25)]
+    bounds = [drop.bounds(LEVELS.inner, LEVELS.outer) for drop in drops]
+    assert finding.value == max(drop.value for drop in drops) == pytest.approx(30 / 1400)
+    assert finding.bounds is not None
+    assert finding.bounds.lower == max(bound.lower for bound in bounds)
+    assert finding.bounds.upper == max(bound.upper for bound in bounds)
+    assert finding.says.startswith("shift of strength -0.25 takes accuracy from 0.857 to 0.836, a drop of 0.021")
+
+
+def test_without_a_strength_the_strongest_perturbation_that_was_tried_counts() -> None:
+    assert "noise of strength 0.1 " in found(check_of("accuracy_drop_under_noise"), made.robustness()).says
+
+
+def test_a_perturbation_that_cannot_happen_to_a_model_costs_it_nothing() -> None:
+    report = made.robustness(not_estimable={"category_swaps": NO_COLUMN})
+    verdict = verdict_on(check_of("accuracy_drop_under_category_swaps", limit=0.0), report)
+    assert (verdict.outcome, verdict.estimate, verdict.n) == ("PASS", 0.0, 1400)
+
+
+def test_a_model_that_refuses_the_table_is_not_taken_for_one_to_which_it_cannot_happen() -> None:
+    why = "the model refuses such a table: there is no column that it would change"
+    verdict = verdict_on(check_of("accuracy_drop_under_noise"), made.robustness(not_estimable={"noise": why}))
+    assert (verdict.outcome, verdict.estimate) == ("INSUFFICIENT_EVIDENCE", None)
+
+
+@pytest.mark.parametrize(
+    ("asked", "value", "says"),
+    [
+        ({"top": 2}, 0, "the 2 features that move the score most are income, age; none of them is forbidden"),
+        ({"top": 3}, 1, "the 3 features that move the score most are income, age, sex; sex is forbidden"),
+        ({"top": 1}, 0, "the feature that moves the score most is income; it is not forbidden"),
+        ({"top": 1, "features": ["income"]}, 1, "the feature that moves the score most is income; it is forbidden"),
+        ({"top": 9}, 1, "the 3 features that move the score most are income, age, sex; sex is forbidden"),
+        ({}, 1, "the 3 features that move the score most are income, age, sex; sex is forbidden"),
+        (
+            {"features": ["sex", "age", "postcode"]},
+            2,
+            "the 3 features that move the score most are income, age, sex; age and sex are forbidden",
+        ),
+    ],
+)
+def test_forbidden_features_are_counted_among_the_strongest(asked: dict[str, Any], value: int, says: str) -> None:
+    finding = found(check_of("forbidden_features_in_top", **asked), made.explanations())
+    assert (finding.value, finding.says) == (value, says)
+
+
+def test_a_forbidden_feature_that_is_on_top_by_chance_alone_shows_in_the_bounds() -> None:
+    drawn = tuple((1.0, 0.2, 0.3) if at % 3 == 0 else (1.0, 0.3, 0.2) for at in range(30))
+    report: Explanations = dataclasses.replace(made.explanations(), replicates=drawn)
+    finding = found(check_of("forbidden_features_in_top", top=2), report)
+    assert finding.value == 0
+    assert finding.bounds is not None
+    assert (finding.bounds.lower, finding.bounds.upper) == (0, 1)
+
+
+# --- the sentence ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("check", "report", "outcome", "reason"),
+    [
+        (
+            check_of("disparate_impact", limit=0.8),
+            made.fairness(sex={"female": WOMEN, "male": MEN}),
+            "PASS",
+            "The selection rate is 0.514 in every group, disparate impact 1; with 95% confidence it is at least 0.918, and "
+            "the policy asks for at least 0.8.",
+        ),
+        (
+            check_of("disparate_impact", limit=0.8),
+            made.fairness(sex={"female": (600.0, 50.0, 40.0, 10.0), "male": MEN}),
+            "FAIL",
+            "The selection rate is 0.086 for female and 0.514 for male, disparate impact 0.167; allowing for chance it is "
+            "still at most 0.214, and the policy asks for at least 0.8.",
+        ),
+        (
+            check_of("disparate_impact", limit=0.8),
+            made.fairness(sex={"female": (30.0, 5.0, 5.0, 20.0), "male": MEN}),
+            "INSUFFICIENT_EVIDENCE",
+            "The selection rate is 0.417 for female and 0.514 for male, disparate impact 0.810; from 760 rows it may be "
+            "anywhere from 0.614 to 1, and the policy asks for at least 0.8.",
+        ),
+        (
+            check_of("disparate_impact", limit=0.8, rule="point"),
+            made.fairness(sex={"female": (30.0, 5.0, 5.0, 20.0), "male": MEN}),
+            "PASS",
+            "The selection rate is 0.417 for female and 0.514 for male, disparate impact 0.810 (interval 0.614 to 1); the "
+            "policy asks for at least 0.8.",
+        ),
+        (
+            check_of("disparate_impact", limit=0.8),
+            made.fairness(sex={"female": NOBODY, "male": NOBODY}),
+            "INSUFFICIENT_EVIDENCE",
+            "Disparate impact by sex is not estimable: nobody is selected in any group; the policy asks for at least 0.8, "
+            "and there is no evidence that it is met.",
+        ),
+        (
+            check_of("disparate_impact", limit=0.8),
+            made.fairness(sex={"female": WOMEN, "male": MEN, "other": (1.0, 1.0, 1.0, 0.0)}),
+            "INSUFFICIENT_EVIDENCE",
+            "The selection rate is 0.514 in every group, disparate impact 1; with 95% confidence it is at least 0.918, and "
+            "the policy asks for at least 0.8. Without a verdict: other (too small: 3 rows, 50 needed); the policy wants "
+            "every group judged.",
+        ),
+        (
+            check_of("label_rate_ratio", limit=0.5, on_insufficient_evidence="disclose"),
+            made.data_report(sex={"female": (100, 0), "male": (100, 0)}),
+            "INSUFFICIENT_EVIDENCE",
+            "Label rates by sex cannot be compared: nobody in any group has the positive label; the policy asks for at least "
+            "0.5, and there is no evidence that it is met. The gap is named here, as the policy allows.",
+        ),
+        (
+            check_of("label_rate_ratio", limit=0.5, rule="point"),
+            made.data_report(sex={"female": (100, 40), "male": (200, 80)}),
+            "PASS",
+            "0.400 of every group have the positive label, a ratio of 1 (interval 0.776 to 1); the policy asks for at least 0.5.",
+        ),
+        (
+            check_of("leakage_rate", limit=0.001),
+            made.data_report("test"),
+            "FAIL",
+            "Leakage rate (share of test rows that are also training rows, in every column of the source) is 0.005; the "
+            "policy asks for at most 0.001.",
+        ),
+    ],
+)
+def test_a_verdict_is_told_in_a_sentence(check: RequiredCheck, report: Evidence, outcome: str, reason: str) -> None:
+    verdict = verdict_on(check, report)
+    assert (verdict.outcome, verdict.reason) == (outcome, reason)
+
+
+@pytest.mark.parametrize(
+    ("confidence", "said"), [(0.95, "95%"), (0.999, "99.9%"), (0.975, "97.5%"), (0.57, "57%"), (0.9, "90%")]
+)
+def test_no_sentence_claims_more_confidence_than_was_asked_for(confidence: float, said: str) -> None:
+    verdict = verdict_on(check_of("accuracy"), made.performance(), confidence=confidence)
+    assert f"with {said} confidence" in verdict.reason
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (None, "unknown"),
+        (0.0, "0"),
+        (1.0, "1"),
+        (-2.0, "-2"),
+        (0.1234, "0.123"),
+        (0.0004, "under 0.001"),
+        (-0.0001, "barely below 0"),
+    ],
+)
+def test_a_number_is_short_and_never_rounded_to_nothing(value: float | None, said: str) -> None:
+    assert number(value) == said
+
+
+counts = st.tuples(*[st.integers(0, 200).map(float)] * 4).filter(any)
+
+
+@given(
+    groups=st.lists(counts, min_size=1, max_size=3),
+    metric=st.sampled_from([metric for metric, about in METRICS.items() if about.assets == ("fairness_report",)]),
+    on_insufficient=st.sampled_from(["refuse", "disclose"]),
+)
+@settings(max_examples=60, deadline=None)
+def test_whatever_was_counted_no_group_is_lost_and_nothing_unknown_passes(
+    groups: list[made.Row], metric: str, on_insufficient: str
+) -> None:
+    named = {f"group {at}": row for at, row in enumerate(groups)}
+    verdict = verdict_on(check_of(metric), made.fairness(sex=named), on_insufficient_evidence=on_insufficient)
+    assert not UNSAID.search(verdict.reason)
+    if verdict.estimate is None:
+        assert verdict.outcome == "INSUFFICIENT_EVIDENCE"
+        return
+    if on_insufficient == "disclose":
+        assert set(verdict.groups) | set(verdict.disclosed) == set(named)
+    elif verdict.passed:
+        assert set(verdict.groups) == set(named)
+    for group in set(named) - set(verdict.groups):
+        assert f"{group} (" in verdict.reason
