@@ -16,6 +16,7 @@ from rai_platform.errors import InvalidSpec, did_you_mean
 from rai_platform.spec.digests import digest_of
 from rai_platform.spec.model import ModelSpec
 from rai_platform.spec.policy import Policy, PolicyOverlay, named_features
+from rai_platform.spec.yaml_text import load_yaml
 
 COMPONENT_TYPE = "rai_platform.pipeline.ResponsibleModel"
 COMPONENT_KEYS = ("type", "attributes", "requirements", "post_processing", "template_vars_module")
@@ -173,8 +174,7 @@ def _policy_of(spec: ModelSpec) -> Policy:
 
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
-        loader = _EveryKeyOnce(path.read_text(encoding="utf-8"))
-        document = loader.get_single_data()
+        document = load_yaml(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InvalidSpec("no such file", where=str(path)) from None
     except IsADirectoryError:
@@ -186,22 +186,6 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise InvalidSpec(f"expected a mapping, got {type(document).__name__}", where=str(path))
     return document
-
-
-class _EveryKeyOnce(yaml.SafeLoader):
-    """YAML in which no key is written twice: of two the first would be lost in silence."""
-
-    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
-        node = super().compose_mapping_node(anchor)
-        seen: set[str] = set()
-        for key, _ in node.value:
-            if isinstance(key, yaml.ScalarNode) and key.value != "<<":
-                if key.value in seen:
-                    raise yaml.composer.ComposerError(
-                        None, None, f"the key {key.value!r} is there twice", key.start_mark
-                    )
-                seen.add(key.value)
-        return node
 
 
 class _Lines:

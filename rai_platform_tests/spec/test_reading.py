@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from rai_platform.errors import InvalidSpec
+from rai_platform.spec.policy import requirement_for
 from rai_platform.spec.reading import COMPONENT_TYPE, read_model
 from rai_platform_tests.spec.conftest import Definer, ModelFile, lending_attributes
 
@@ -267,6 +268,21 @@ def test_a_missing_file_a_folder_and_bytes_that_are_no_text_are_told_apart(model
     model_file.path.write_bytes(b"name: \xff")
     with pytest.raises(InvalidSpec, match="expected UTF-8 text"):
         model_file.read()
+
+
+def test_yes_no_on_and_off_are_words_and_only_true_and_false_are_truth_values(model_file: ModelFile) -> None:
+    requirement = "[{metric: roc_auc, severity: off, reason: Not used to rank.}]"
+    model_file.write(
+        COMPLETE.replace("positive_label: 1", "positive_label: yes")
+        .replace("others: [rent, other]", "others: [no, off, true]")
+        .replace("[{metric: accuracy, min: 0.7, reason: Asked for by the board.}]", requirement)
+    )
+    definition = model_file.read()
+    assert definition.spec.data.positive_label == "yes"
+    assert definition.spec.sensitive_features[2].bins == {"owner": ("own",), "others": ("no", "off", True)}
+    assert definition.spec.mitigation is not None
+    assert definition.spec.mitigation.randomized is False
+    assert requirement_for(definition.policy, "roc_auc", None).severity == "off"
 
 
 def test_the_digest_of_a_spec_changes_with_everything_it_says_but_the_policy(define: Definer) -> None:
