@@ -1,4 +1,4 @@
-"""`rai`: init, run, promote, status, history, ui, doctor.
+"""`rai`: init, run, promote, status, history, ui, doctor, schema.
 
 Exit codes: 0 promoted (or identical to production already), 3 refused, 2 bad input, 1 our fault. `status` gives 0.
 """
@@ -7,7 +7,7 @@ import os
 import sys
 import warnings
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -205,6 +205,16 @@ def doctor(
             )
     if any(item.state == "broken" for item in found):
         raise typer.Exit(1)
+
+
+@app.command()
+def schema(
+    of: Annotated[Literal["model", "policy", "card", "status"], typer.Argument(help="Of what.")] = "model",
+) -> None:
+    """Print the JSON Schema of a model's YAML, a policy file, the model card, or what --json prints."""
+    from rai_platform.console.schemas import SCHEMAS
+
+    Output().json(SCHEMAS[of]())
 
 
 def main() -> None:
