@@ -2,10 +2,11 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+BENCHMARKS := $(filter-out __init__ table,$(basename $(notdir $(wildcard benchmarks/*.py))))
 export RAI_TEST_DATA ?= ../shared/data
 
 .DEFAULT_GOAL := help
-.PHONY: help demo ui test test-all check lint types contracts docs bench clean
+.PHONY: help demo ui test test-all check lint types contracts docs schemas bench clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "make %-10s %s\n", $$1, $$2}'
@@ -41,10 +42,13 @@ contracts: $(VENV)/.ready ## the directions of imports
 docs: $(VENV)/.ready ## published schemas are current, links lead somewhere, code in the pages runs
 	@$(BIN)/pytest -q rai_platform_tests/docs
 
+schemas: $(VENV)/.ready ## write docs/schemas anew, after a change of what a YAML, a policy, a card or --json says
+	@for name in model policy card status; do $(BIN)/rai schema $$name > docs/schemas/$$name.schema.json || exit 1; done
+
 check: lint types contracts test ## lint, types, import contracts, tests, docs
 
 bench: $(VENV)/.ready ## measure what the pages claim
-	@for script in benchmarks/*.py; do $(BIN)/python $$script --quick || exit 1; done
+	@for name in $(BENCHMARKS); do $(BIN)/python -m benchmarks.$$name --quick || missed=1; done; exit $${missed:-0}
 
 clean: ## remove .venv and everything the platform stored here
 	rm -rf $(VENV) .rai
