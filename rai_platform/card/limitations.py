@@ -56,7 +56,8 @@ def _about_the_model(definition: ModelDefinition, candidate: Candidate) -> Itera
 
 def _about_groups(definition: ModelDefinition, fairness: FairnessReport) -> Iterator[str]:
     minimum = definition.policy.minimum_group_size
-    for feature, cells in fairness.cells.items():
+    for name, cells in fairness.cells.items():
+        feature = name.replace("_x_", " x ").replace("_", " ")
         small = [f"{group} ({n})" for group, n in zip(cells.groups, cells.sizes, strict=True) if n < minimum]
         if small:
             yield f"By {feature}, these groups have fewer than {minimum} rows and are not judged: {_listed(small)}."

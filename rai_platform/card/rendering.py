@@ -55,15 +55,20 @@ def _environment() -> Environment:
         autoescape=lambda name: bool(name and name.endswith(".html.j2")),  # noqa: S701 - Markdown goes through _plain
     )
     filters: dict[str, Callable[..., Any]] = {
-        "words": lambda name: name.replace("_x_", " x ").replace("_", " "),
+        "words": _words,
         "number": _number,
         "percent": _percent,
+        "sure": lambda confidence: f"{100 * confidence:g} %",
         "signed": lambda value: f"{value:+.3f}",
         "severest_first": _severest_first,
     }
     environment.filters.update(filters)
     environment.globals |= {"gauge": _gauge, "meaning": lambda name: METRICS[str(name)].meaning}
     return environment
+
+
+def _words(name: str) -> str:
+    return {"roc_auc": "ROC AUC"}.get(name, name.replace("_x_", " x ").replace("_", " "))
 
 
 def _number(value: float | None) -> str:
