@@ -4,8 +4,9 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
+from rai_platform.errors import TamperedArtifact, UnsuitableData
 from rai_platform.training.candidate import Candidate
 from rai_platform.training.loading import build_model, verified_files
 from rai_platform.training.model import TrainedModel
@@ -35,7 +36,19 @@ def read_release(folder: Path) -> TrainedModel:
     """The model in a release folder, once its files are found to be what its digest was made of.
 
     Raises:
-        TamperedArtifact: they are not.
+        TamperedArtifact: they are not, or one is missing.
+        UnsuitableData: somebody else's scores were released, and there is no model to ask.
     """
-    candidate = CANDIDATE.validate_json((folder / CANDIDATE_FILE).read_bytes())
-    return build_model(candidate, verified_files(candidate, lambda name, _: (folder / f"{name}.skops").read_bytes()))
+    try:
+        candidate = CANDIDATE.validate_json((folder / CANDIDATE_FILE).read_bytes())
+        files = verified_files(candidate, lambda name, _: (folder / f"{name}.skops").read_bytes())
+    except FileNotFoundError as error:
+        raise TamperedArtifact(f"the release lacks {Path(error.filename).name}", where=str(folder)) from None
+    except ValidationError:
+        raise TamperedArtifact(f"{CANDIDATE_FILE} is not what was released", where=str(folder)) from None
+    if candidate.manifest.composition == "given":
+        raise UnsuitableData(
+            f"somebody else's scores ({candidate.manifest.estimator}) were released: there is no model here to ask",
+            where=candidate.model,
+        )
+    return build_model(candidate, files)

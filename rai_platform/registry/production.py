@@ -121,7 +121,13 @@ class ProductionRegistry:
             return self._record_alias(
                 model, f"the alias `{ALIAS}` pointed to version {pointed}, which was never promoted; removed"
             )
-        self._attach_certificate(production)
+        version = next((found for found in self._versions(model) if str(found.version) == production.version), None)
+        if version is None:
+            return (
+                f"version {production.version}, which the ledger says is in production, is gone from MLflow: restore MLflow's "
+                "database, or train and promote another model"
+            )
+        self._attach_certificate(production, version)
         if pointed == production.version:
             return None
         self.client.set_registered_model_alias(model, ALIAS, production.version)
@@ -189,11 +195,8 @@ class ProductionRegistry:
             self.client.log_artifacts(candidate.mlflow_run_id, str(release), RELEASE)
         return f"{self.client.get_run(candidate.mlflow_run_id).info.artifact_uri}/{RELEASE}"
 
-    def _attach_certificate(self, production: Production) -> None:
-        version = next(
-            (found for found in self._versions(production.model) if str(found.version) == production.version), None
-        )
-        if version is None or version.tags.get("rai.status") == "promoted":
+    def _attach_certificate(self, production: Production, version: ModelVersion) -> None:
+        if version.tags.get("rai.status") == "promoted":
             return
         log_document(
             self.client,

@@ -2,7 +2,8 @@
 
 import json
 import time
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -11,9 +12,11 @@ from mlflow.tracking import MlflowClient
 
 from rai_platform.data.report import DataReport
 from rai_platform.settings import Settings
+from rai_platform.spec.digests import digest_of
 from rai_platform.training.candidate import Candidate
 
 LONGEST_PARAM = 500
+LONGEST_METRIC = 250
 
 
 def open_client(settings: Settings) -> MlflowClient:
@@ -64,7 +67,8 @@ def log_candidate(client: MlflowClient, candidate: Candidate, report: DataReport
 def log_figures(client: MlflowClient, run_id: str, figures: Mapping[str, float | None]) -> None:
     """Figures of a report on the candidate's run; what could not be estimated is left out."""
     now = int(time.time() * 1000)
-    metrics = [Metric(_metric_name(name), value, now, 0) for name, value in figures.items() if value is not None]
+    names = metric_names(figures)
+    metrics = [Metric(names[name], value, now, 0) for name, value in figures.items() if value is not None]
     for start in range(0, len(metrics), 500):  # a batch holds at most a thousand
         client.log_batch(run_id, metrics=metrics[start : start + 500])
 
@@ -78,6 +82,20 @@ def log_document(client: MlflowClient, run_id: str, path: str, content: str | by
         client.log_artifact(run_id, str(file), folder or None)
 
 
-def _metric_name(name: str) -> str:
-    """MLflow allows letters, digits, and a few signs."""
-    return "".join(letter if letter.isalnum() or letter in "_-./ :" else "_" for letter in name)
+def metric_names(names: Iterable[str]) -> dict[str, str]:
+    """A name for every figure that MLflow allows: letters, digits and a few signs, not too long, no two the same.
+
+    What had to be changed so far that it no longer tells two figures apart gets a piece of its digest.
+    """
+    allowed = {name: _allowed(name) for name in names}
+    counts = Counter(allowed.values())
+    return {
+        name: plain
+        if counts[plain] == 1 and len(plain) <= LONGEST_METRIC
+        else f"{plain[: LONGEST_METRIC - 9]}-{digest_of(name)[:8]}"
+        for name, plain in allowed.items()
+    }
+
+
+def _allowed(name: str) -> str:
+    return "".join(letter if letter.isalnum() or letter in "_-. :" else "_" for letter in name)
