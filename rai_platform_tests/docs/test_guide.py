@@ -9,6 +9,7 @@ import pytest
 from pydantic import BaseModel
 
 import rai_platform.settings
+from rai_platform.console.pages import WORD, verdict_table
 from rai_platform.console.schemas import SCHEMAS
 from rai_platform.spec.model import ModelSpec
 from rai_platform.spec.policy import PolicyOverlay, Requirement
@@ -100,3 +101,9 @@ def test_the_guide_lists_every_executor() -> None:
 
 def test_the_guide_lists_every_schema() -> None:
     assert [in_code(row["`rai schema` prints"])[0] for row in PAGE.table("For programs and editors")] == list(SCHEMAS)
+
+
+def test_the_guide_explains_every_column_and_word_of_the_table_of_verdicts() -> None:
+    rows = {in_code(row["column"])[0]: row["meaning"] for row in PAGE.table("Reading the answer")}
+    assert list(rows) == [column.header for column in verdict_table(()).columns]
+    assert in_code(rows["verdict"]) == list(WORD.values())
