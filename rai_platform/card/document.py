@@ -48,6 +48,10 @@ class GroupRow:
     n: int
     rates: tuple[Figure, ...]
 
+    def rate(self, name: str) -> Figure:
+        """One of the rates."""
+        return next(figure for figure in self.rates if figure.name == name)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeatureFairness:

@@ -3,15 +3,17 @@
 import functools
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from pydantic import TypeAdapter
 
-from rai_platform.card.document import ModelCard
+from rai_platform.card.document import FeatureFairness, ModelCard
 from rai_platform.spec.metrics import METRICS
-from rai_platform.spec.verdict import SEVEREST_FIRST, Verdict
+from rai_platform.spec.verdict import SEVEREST_FIRST, Interval, Verdict
 
 CARD = TypeAdapter(ModelCard)
 ENTITY = re.compile(r"&(?=#?\w+;)")
@@ -57,14 +59,71 @@ def _environment() -> Environment:
     filters: dict[str, Callable[..., Any]] = {
         "words": _words,
         "number": _number,
+        "short_number": _short_number,
         "percent": _percent,
+        "title": _title,
+        "day": _day,
         "sure": lambda confidence: f"{100 * confidence:g} %",
         "signed": lambda value: f"{value:+.3f}",
         "severest_first": _severest_first,
     }
     environment.filters.update(filters)
-    environment.globals |= {"gauge": _gauge, "meaning": lambda name: METRICS[str(name)].meaning}
+    environment.globals |= {
+        "gauge": _gauge,
+        "rate_track": _rate_track,
+        "objections": objections,
+        "policy_line": lambda card, verdict: next(
+            (line for line in card.policy.requirements if line.requirement == verdict.requirement), None
+        ),
+        "selection_limit": selection_limit,
+        "meaning": lambda name: METRICS[str(name)].meaning,
+    }
     return environment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Objection:
+    """What speaks against a release.
+
+    Attributes:
+        text: the reason in a sentence.
+        verdict: the one it comes from; None where it is no verdict.
+        note: what else the decision says of that verdict: that a later one does not undo it.
+    """
+
+    text: str
+    verdict: Verdict | None = None
+    note: str = ""
+
+
+def objections(card: ModelCard) -> list[Objection]:
+    """The reasons of a refusal, each with the verdict it comes from, the severest first; what is no verdict before them."""
+    found = [_objection(reason, card.verdicts) for reason in card.reasons]
+    return sorted(found, key=lambda each: SEVEREST_FIRST.index(each.verdict.outcome) if each.verdict else -1)
+
+
+def _objection(reason: str, verdicts: tuple[Verdict, ...]) -> Objection:
+    for verdict in verdicts:
+        head, tail = f"{verdict.check} ", f": {verdict.reason}"
+        if not verdict.allows_release and reason.startswith(head) and reason.endswith(tail):
+            noted = re.search(r"\((.*)\)", reason[len(head) : -len(tail)])
+            return Objection(text=verdict.reason, verdict=verdict, note=noted.group(1) if noted else "")
+    return Objection(text=reason)
+
+
+def selection_limit(card: ModelCard, section: FeatureFairness) -> float | None:
+    """The lowest selection rate that the policy allows beside the highest; None where it has no such limit.
+
+    Groups that are too small to be judged move no limit.
+    """
+    ratios = [
+        verdict.limit.minimum
+        for verdict in card.verdicts
+        if verdict.metric == "disparate_impact" and verdict.sensitive_feature == section.feature
+    ]
+    rates = [row.rate("selection_rate").value for row in section.groups if row.n >= card.policy.minimum_group_size]
+    known = [rate for rate in rates if rate is not None]
+    return ratios[0] * max(known) if ratios and ratios[0] is not None and len(known) > 1 else None
 
 
 def _words(name: str) -> str:
@@ -75,6 +134,25 @@ def _number(value: float | None) -> str:
     if value is None:
         return "–"
     return f"{value:,.0f}" if float(value).is_integer() and abs(value) >= 2 else f"{value:.3f}"
+
+
+def _short_number(value: float | None) -> str:
+    """What is whole is whole, and what is tiny has no sign."""
+    if value is None:
+        return "–"
+    if float(value).is_integer():
+        return f"{value:,.0f}"
+    return f"{value:.3f}" if abs(value) >= 0.0005 else "≈ 0"
+
+
+def _title(name: str) -> str:
+    words = _words(name)
+    return words[:1].upper() + words[1:]
+
+
+def _day(moment: str) -> str:
+    """ISO 8601 as people write it: ``24 November 2026, 16:32 UTC``."""
+    return datetime.fromisoformat(moment).strftime("%d %B %Y, %H:%M UTC").lstrip("0")
 
 
 def _percent(value: float | None) -> str:
@@ -93,15 +171,35 @@ def _severest_first(verdicts: tuple[Verdict, ...]) -> list[Verdict]:
     return sorted(verdicts, key=lambda verdict: SEVEREST_FIRST.index(verdict.outcome))
 
 
-def _gauge(verdict: Verdict) -> dict[str, float] | None:
-    """Where interval, estimate and limit of a verdict lie on a line from 0 to 100; None where there is nothing to draw."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Track:
+    """Places on a line from 0 to 100; the limit is None where there is none."""
+
+    lower: float
+    upper: float
+    estimate: float
+    limit: float | None = None
+
+
+def _gauge(verdict: Verdict) -> Track | None:
+    """Where interval, estimate and limit of a verdict lie; None where there is nothing to draw."""
     if verdict.estimate is None or verdict.interval is None:
         return None
     limit = verdict.limit.minimum if verdict.limit.minimum is not None else verdict.limit.maximum or 0.0
-    values = [verdict.estimate, limit, verdict.interval.lower, verdict.interval.upper]
+    values = [verdict.interval.lower, verdict.interval.upper, verdict.estimate, limit]
     low, high = min(0.0, *values), max(values)
     if high <= 1.0 and low >= 0 and limit >= 0.3:
         high = 1.0
-    span = (high - low) * 1.08 or 1.0
-    place = [100 * (value - low) / span for value in values]
-    return {"estimate": place[0], "limit": place[1], "lower": place[2], "upper": place[3]}
+    span = (high - low) * 1.04 or 1.0
+    lower, upper, estimate, at = (2 + 96 * (value - low) / span for value in values)
+    return Track(lower=lower, upper=upper, estimate=estimate, limit=at)
+
+
+def _rate_track(value: float, interval: Interval, limit: float | None) -> Track:
+    """Where a rate from 0 to 1 lies."""
+    return Track(
+        lower=100 * interval.lower,
+        upper=100 * interval.upper,
+        estimate=100 * value,
+        limit=None if limit is None else 100 * limit,
+    )

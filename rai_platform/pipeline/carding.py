@@ -10,7 +10,6 @@ from rai_platform.pipeline.code_versions import code_versions
 from rai_platform.pipeline.steps import Step
 from rai_platform.release.decision import choose_verdicts, disclosures
 from rai_platform.release.records import RecordedVerdict, read_production, read_verdicts
-from rai_platform.spec.policy import requirement_for
 from rai_platform.spec.reading import ModelDefinition
 from rai_platform.spec.requirements import RequiredCheck, blocking_checks, required_checks
 from rai_platform.spec.subject import Subject
@@ -37,7 +36,7 @@ def write_card(step: Step, candidate: Candidate, evidence: Evidence) -> ModelCar
     )
     client = step.home.registry.client
     log_figures(client, candidate.mlflow_run_id, figures(evidence))
-    for name, content in render_files(card, evidence, step.definition).items():
+    for name, content in render_files(card, evidence).items():
         log_document(client, candidate.mlflow_run_id, f"card/{name}", content)
         _keep(step, name, content)
     return card
@@ -73,14 +72,12 @@ def chosen(
     )
 
 
-def render_files(card: ModelCard, evidence: Evidence, definition: ModelDefinition) -> dict[str, bytes]:
+def render_files(card: ModelCard, evidence: Evidence) -> dict[str, bytes]:
     """The card as JSON, HTML and Markdown."""
     from rai_platform.card.plots import draw_card
     from rai_platform.card.rendering import render_html, render_json, render_markdown
 
-    pictures = draw_card(
-        card, evidence.performance, evidence.explanations, evidence.robustness, four_fifths=selection_limit(definition)
-    )
+    pictures = draw_card(evidence.performance, evidence.explanations, evidence.robustness)
     return dict(
         zip(
             CARD_FILES,
@@ -88,12 +85,6 @@ def render_files(card: ModelCard, evidence: Evidence, definition: ModelDefinitio
             strict=True,
         )
     )
-
-
-def selection_limit(definition: ModelDefinition) -> float | None:
-    """The smallest ratio of selection rates that the policy allows for every feature; None where it has no such limit."""
-    requirement = requirement_for(definition.policy, "disparate_impact", None)
-    return requirement.min if requirement else None
 
 
 def figures(evidence: Evidence) -> Mapping[str, float | None]:

@@ -139,7 +139,7 @@ def _documents(step: Step) -> dict[str, bytes]:
         robustness=read("robustness_scores"),
         digests=evidence_digests(step),
     )
-    return render_files(read("model_card"), evidence, step.definition)
+    return render_files(read("model_card"), evidence)
 
 
 def _record(step: Step, refusal: Refusal, subject: Subject | None) -> None:
