@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from rai_platform.console.output import Output, stdout_kept_clean
+from rai_platform.console.output import Output, line, stdout_kept_clean
 from rai_platform.errors import BadInput, LedgerBroken, RaiError
 from rai_platform.settings import TRACEBACKS, Settings, read_settings, tracebacks_wanted
 
@@ -56,9 +56,9 @@ def init(
     if as_json:
         output.json({"spec": str(made.spec), "rules": str(made.rules), "remarks": list(made.remarks)})
         return
-    output.page.print(f"wrote {made.spec}\nwrote {made.rules}")
+    output.page.print(line(f"wrote {made.spec}\nwrote {made.rules}"))
     for remark in made.remarks:
-        output.page.print(f"• {remark}")
+        output.page.print(line(f"• {remark}"))
     output.page.print(f"Edit the YAML, then: rai run {name}")
 
 
@@ -129,7 +129,7 @@ def status(
     else:
         show_overview(output.page, statuses)
         for folder, why in models.unreadable.items():
-            output.page.print(f"[red]{folder}[/] cannot be read: {why}")
+            output.page.print(line((folder, "red"), f" cannot be read: {why}"))
 
 
 @app.command()
@@ -163,10 +163,9 @@ def ui(
     settings = read_settings()
     open_instance(settings).dispose()
     told = Output().told
-    told.print(f"Dagster: http://{host}:{port}   (stop with Ctrl-C)")
-    told.print(
-        f"[dim]MLflow's pages: {sys.prefix}/bin/mlflow ui --backend-store-uri {settings.tracking_uri} --port 5000[/]"
-    )
+    told.print(line(f"Dagster: http://{host}:{port}   (stop with Ctrl-C)"))
+    mlflow = f"{sys.prefix}/bin/mlflow ui --backend-store-uri {settings.tracking_uri} --port 5000"
+    told.print(line((f"MLflow's pages: {mlflow}", "dim")))
     workspace = configuration_file("workspace.yaml", settings)
     dagster = str(Path(sys.prefix) / "bin" / "dagster")
     os.execv(dagster, [dagster, "dev", "-w", str(workspace), "-h", host, "-p", str(port)])  # noqa: S606 - our own words
@@ -181,7 +180,7 @@ def doctor(
     import dataclasses
 
     from rai_platform.console.doctor import examine, mend_aliases
-    from rai_platform.console.pages import show_homes
+    from rai_platform.console.pages import show_diagnoses, show_homes
     from rai_platform.home import Home
     from rai_platform.pipeline.instance import open_instance
     from rai_platform.pipeline.models import find_models
@@ -196,13 +195,7 @@ def doctor(
         output.json({"diagnoses": [dataclasses.asdict(item) for item in found], "mended": mended})
     else:
         show_homes(output.told, settings)
-        signs = {"ok": "[green]✓[/]", "warning": "[yellow]•[/]", "broken": "[red]✗[/]"}
-        for line in mended:
-            output.page.print(f"[green]put right[/] {line}")
-        for item in found:
-            output.page.print(
-                f"{signs[item.state]} {item.subject}: {item.found}" + (f"\n    → {item.mend}" if item.mend else "")
-            )
+        show_diagnoses(output.page, found, mended)
     if any(item.state == "broken" for item in found):
         raise typer.Exit(1)
 
@@ -278,7 +271,7 @@ def _tell(error: RaiError, as_json: bool) -> int:
     if as_json:
         output.json({"error": {"code": error.code, "message": error.message, "where": error.where}})
     else:
-        output.told.print(f"[red]error[/] {error}", markup=True)
+        output.told.print(line(("error", "red"), f" {error}"))
     return error.exit_code
 
 

@@ -11,11 +11,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 import dagster as dg
+import sqlalchemy as sa
 
-from rai_platform.errors import RaiError
+from rai_platform.errors import LedgerBroken, RaiError
 from rai_platform.home import Home
 from rai_platform.pipeline.models import Models
 from rai_platform.settings import Settings
+from rai_platform.spec.data import Source
+from rai_platform.spec.model import ModelSpec
 
 State = Literal["ok", "warning", "broken"]
 LEAST_FREE_BYTES = 2 * 1024**3
@@ -35,6 +38,7 @@ PACKAGES = (
     "skops",
 )
 UI_PORT = 3000
+RESTORE = "nothing is promoted until the ledger is restored from a backup of the database, the anchor and the key"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,16 +58,21 @@ class Diagnosis:
     mend: str = ""
 
 
-def examine(settings: Settings, home: Home, instance: dg.DagsterInstance, models: Models) -> Iterator[Diagnosis]:
+def examine(
+    settings: Settings, home: Home, instance: dg.DagsterInstance, models: Models, *, ui_port: int = UI_PORT
+) -> Iterator[Diagnosis]:
     """Looks at everything, one thing after the other."""
     yield _python()
     yield _packages()
     yield _disk(settings)
-    yield _port()
+    yield _port(ui_port)
     yield from _models(models)
-    yield from _ledger(home)
     yield _retries(instance)
-    yield from _reconciled(home, instance, models)
+    try:
+        yield from _ledger(home)
+        yield from _reconciled(home, instance, models)
+    except (LedgerBroken, sa.exc.SQLAlchemyError) as error:
+        yield Diagnosis(subject="ledger", state="broken", found=" ".join(str(error).split()), mend=RESTORE)
 
 
 def _python() -> Diagnosis:
@@ -117,14 +126,14 @@ def _disk(settings: Settings) -> Diagnosis:
     return Diagnosis(subject="home", state="ok", found=found)
 
 
-def _port() -> Diagnosis:
+def _port(port: int) -> Diagnosis:
     with socket.socket() as probe:
-        taken = probe.connect_ex(("127.0.0.1", UI_PORT)) == 0
+        taken = probe.connect_ex(("127.0.0.1", port)) == 0
     if taken:
         return Diagnosis(
-            subject="ui port", state="warning", found=f"{UI_PORT} is in use", mend="`rai ui --port` takes another"
+            subject="ui port", state="warning", found=f"{port} is in use", mend="`rai ui --port` takes another"
         )
-    return Diagnosis(subject="ui port", state="ok", found=f"{UI_PORT} is free")
+    return Diagnosis(subject="ui port", state="ok", found=f"{port} is free")
 
 
 def _models(models: Models) -> Iterator[Diagnosis]:
@@ -132,25 +141,25 @@ def _models(models: Models) -> Iterator[Diagnosis]:
     for name, why in models.unreadable.items():
         yield Diagnosis(subject=f"model {name}", state="broken", found=why, mend="mend the YAML, or remove its folder")
     for name, definition in models.known.items():
-        try:
-            _can_read_source(definition.spec)
-        except RaiError as error:
-            yield Diagnosis(
-                subject=f"data of {name}",
-                state="broken",
-                found=str(error),
-                mend="bring the file back, or correct its path",
-            )
+        for source in _sources(definition.spec):
+            yield from _unreadable(name, source)
 
 
-def _can_read_source(spec: object) -> None:
+def _sources(spec: ModelSpec) -> list[Source]:
+    """Everything that a model is made from and judged by besides its YAML and its policy."""
+    given = spec.predictions.table if spec.predictions else None
+    rules = Source(path=spec.data.rules) if spec.data.rules else None
+    return [source for source in (spec.data.table, spec.split.test_table, given, rules) if source is not None]
+
+
+def _unreadable(name: str, source: Source) -> Iterator[Diagnosis]:
     from rai_platform.data.sources import fingerprint
-    from rai_platform.spec.model import ModelSpec
 
-    if isinstance(spec, ModelSpec):
-        fingerprint(spec.data.table)
-        if (test := spec.split.test_table) is not None:
-            fingerprint(test)
+    try:
+        fingerprint(source)
+    except RaiError as error:
+        mend = "bring the file back, or correct its path"
+        yield Diagnosis(subject=f"data of {name}", state="broken", found=str(error), mend=mend)
 
 
 def _ledger(home: Home) -> Iterator[Diagnosis]:
@@ -160,7 +169,7 @@ def _ledger(home: Home) -> Iterator[Diagnosis]:
             subject="ledger",
             state="broken",
             found=problem,
-            mend="nothing is promoted until the ledger is restored from a backup of the database, the anchor and the key",
+            mend=RESTORE,
         )
     if not problems:
         with home.ledger.read() as reader:
@@ -205,7 +214,12 @@ def _reconciled(home: Home, instance: dg.DagsterInstance, models: Models) -> Ite
 
 
 def mend_aliases(home: Home, models: Models) -> list[str]:
-    """Puts every production alias where the ledger says, and tells what was out of line."""
+    """Puts every production alias where the ledger says, and tells what was out of line; nothing where it does not verify."""
+    try:
+        if home.ledger.problems():
+            return []
+    except (LedgerBroken, sa.exc.SQLAlchemyError):
+        return []
     with home.ledger.read() as reader:
         names = sorted({*models.known, *reader.models()})
     found = {name: home.registry.bring_in_line(name) for name in names}

@@ -9,6 +9,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rich.console import Console
+from rich.text import Text
+
+# What moves the cursor, rings the bell or turns the direction of writing, in a text that somebody else wrote.
+NOT_SHOWN = {
+    code: "\N{REPLACEMENT CHARACTER}"
+    for code in (*range(0x20), *range(0x7F, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+    if chr(code) not in "\t\n"
+}
 
 
 @dataclass(frozen=True)
@@ -32,6 +40,16 @@ class Output:
         """The one JSON value of a command."""
         sys.stdout.write(json.dumps(value, indent=1, ensure_ascii=False) + "\n")
         sys.stdout.flush()
+
+
+def line(*parts: str | tuple[str, str]) -> Text:
+    """A line of texts, each plain or with a style, shown letter by letter: `[red]` is no colour, nothing moves the cursor."""
+    return Text.assemble(
+        *(
+            part.translate(NOT_SHOWN) if isinstance(part, str) else (part[0].translate(NOT_SHOWN), part[1])
+            for part in parts
+        )
+    )
 
 
 @contextlib.contextmanager

@@ -1,13 +1,15 @@
 """Tables for a person in front of a terminal."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console, Group, RenderableType
-from rich.markup import escape
 from rich.padding import Padding
 from rich.panel import Panel
 from rich.table import Table
 
+from rai_platform.console.doctor import Diagnosis, State
+from rai_platform.console.output import line
 from rai_platform.pipeline.status import ModelStatus
 from rai_platform.release.findings import number
 from rai_platform.release.ledger import Entry
@@ -15,6 +17,7 @@ from rai_platform.settings import Settings
 from rai_platform.spec.verdict import SEVEREST_FIRST, Interval, Verdict
 
 COLOUR = {"PASS": "green", "FAIL": "red", "INSUFFICIENT_EVIDENCE": "yellow"}
+SIGN: dict[State, tuple[str, str]] = {"ok": ("✓", "green"), "warning": ("•", "yellow"), "broken": ("✗", "red")}
 WORD = {"PASS": "pass", "FAIL": "fail", "INSUFFICIENT_EVIDENCE": "open"}
 
 
@@ -22,13 +25,14 @@ def show_outcome(console: Console, status: ModelStatus, card: Path | None) -> No
     """What a run decided, why, and where to read on."""
     titles = {"promoted": ("green", "PROMOTED"), "refused": ("red", "REFUSED")}
     colour, title = titles.get(status.decision or "", ("blue", "nothing decided"))
-    lines: list[RenderableType] = [f"• {escape(reason)}" for reason in status.reasons]
+    lines: list[RenderableType] = [line(f"• {reason}") for reason in status.reasons]
     production = status.production
     now = f"version {production.version}, since {production.promoted_at[:16]}" if production else "nothing"
-    lines.append(f"[dim]in production:[/] {now}")
+    lines.append(line(("in production:", "dim"), f" {now}"))
     if card is not None and card.exists():
-        lines.append(f"[dim]model card:[/] {card}")
-    console.print(Panel(Group(*lines), title=f"[b]{status.model}: {title}[/]", border_style=colour, title_align="left"))
+        lines.append(line(("model card:", "dim"), f" {card}"))
+    heading = line((f"{status.model}: {title}", "bold"))
+    console.print(Panel(Group(*lines), title=heading, border_style=colour, title_align="left"))
     if status.verdicts:
         console.print(verdict_table(status.verdicts))
 
@@ -40,10 +44,10 @@ def verdict_table(verdicts: tuple[Verdict, ...]) -> Table:
         table.add_column(name, justify="right" if name in ("estimate", "rows") else "left", overflow="fold")
     for verdict in sorted(verdicts, key=lambda item: SEVEREST_FIRST.index(item.outcome)):
         interval = verdict.interval
-        warning = " [dim](warning only)[/]" if verdict.severity == "warn" else ""
+        warning = " (warning only)" if verdict.severity == "warn" else ""
         table.add_row(
-            f"[{COLOUR[verdict.outcome]}]{WORD[verdict.outcome]}[/]",
-            escape(verdict.requirement) + warning,
+            line((WORD[verdict.outcome], COLOUR[verdict.outcome])),
+            line(verdict.requirement, (warning, "dim")),
             "–" if verdict.estimate is None else number(verdict.estimate),
             "–" if interval is None else _range(interval),
             f"{verdict.n:,}",
@@ -67,15 +71,16 @@ def show_overview(console: Console, statuses: list[ModelStatus]) -> None:
         production = status.production
         unmet = [verdict.check for verdict in status.verdicts if not verdict.allows_release]
         table.add_row(
-            status.model,
-            f"[{colour}]{status.decision or 'none yet'}[/]",
+            line(status.model),
+            line((status.decision or "none yet", colour)),
             f"version {production.version} since {production.promoted_at[:10]}" if production else "nothing",
-            ", ".join(unmet) or ("see reasons" if status.decision == "refused" else ""),
+            line(", ".join(unmet) or ("see reasons" if status.decision == "refused" else "")),
         )
     console.print(table)
     for status in statuses:
         if status.out_of_order:
-            console.print(Padding(f"[yellow]{status.model}:[/] {escape('; '.join(status.out_of_order))}", (0, 0, 0, 1)))
+            told = line((f"{status.model}:", "yellow"), f" {'; '.join(status.out_of_order)}")
+            console.print(Padding(told, (0, 0, 0, 1)))
 
 
 def show_history(console: Console, entries: list[Entry]) -> None:
@@ -88,17 +93,34 @@ def show_history(console: Console, entries: list[Entry]) -> None:
             str(entry.sequence),
             entry.recorded_at[:19].replace("T", " "),
             entry.kind.replace("_", " "),
-            escape(_about(entry)),
+            line(_about(entry)),
         )
     console.print(table)
 
 
+def show_diagnoses(console: Console, found: Sequence[Diagnosis], mended: Sequence[str]) -> None:
+    """What was put right, then everything that was looked at, with what to do."""
+    for told in mended:
+        console.print(line(("put right", "green"), f" {told}"))
+    for item in found:
+        console.print(line(SIGN[item.state], f" {item.subject}: {item.found}"))
+        if item.mend:
+            console.print(line(f"    → {item.mend}"))
+
+
 def show_homes(console: Console, settings: Settings) -> None:
     """Where everything lives."""
-    console.print(f"[dim]RAI_HOME {settings.home}[/]")
+    console.print(line((f"RAI_HOME {settings.home}", "dim")))
 
 
 def _about(entry: Entry) -> str:
+    try:
+        return _told(entry)
+    except (KeyError, TypeError):  # it was tampered with, which is a reason to look at it and none to stop here
+        return f"not readable: {entry.body}"
+
+
+def _told(entry: Entry) -> str:
     body = entry.body
     if entry.kind == "verdict":
         verdict = body["verdict"]

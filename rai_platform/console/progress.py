@@ -5,11 +5,12 @@ from typing import Any
 
 import dagster as dg
 from rich.console import Console
-from rich.markup import escape
 from rich.status import Status
 
+from rai_platform.console.output import line
+
 DECIDING = ("model_card", "production_model")  # they repeat what was said of the reports
-DONE, STOPPED, OPEN = "[green]✓[/]", "[red]✗[/]", "[yellow]•[/]"
+DONE, STOPPED, OPEN = ("✓", "green"), ("✗", "red"), ("•", "yellow")
 
 
 class Progress:
@@ -42,12 +43,13 @@ class Progress:
         elif kind == "ASSET_CHECK_EVALUATION":
             self._checks.setdefault(asset, []).append(data.passed)
             if not data.passed and asset not in DECIDING:
-                self._console.print(f"   {OPEN} {data.check_name}: {escape(str(data.description).splitlines()[0])}")
+                first_line = next(iter((data.description or "").splitlines()), "did not pass")
+                self._console.print(line("   ", OPEN, f" {data.check_name}: {first_line}"))
         elif kind in ("STEP_SUCCESS", "STEP_FAILURE"):
             self._tell(asset, DONE if kind == "STEP_SUCCESS" else STOPPED)
 
-    def _tell(self, asset: str, sign: str) -> None:
+    def _tell(self, asset: str, sign: tuple[str, str]) -> None:
         seconds = time.monotonic() - self._began.get(asset, time.monotonic())
         checks = self._checks.get(asset, [])
         counted = f", {sum(checks)} of {len(checks)} checks passed" if checks else ""
-        self._console.print(f" {sign} {asset:<20} {seconds:5.1f} s{counted}")
+        self._console.print(line(" ", sign, f" {asset:<20} {seconds:5.1f} s{counted}"))
