@@ -7,6 +7,7 @@ RaiError                     exit code 1, our fault or the machine's
 │   ├── UnreadableData       the source is missing, empty, or not in the format it claims
 │   ├── UnknownColumn        a name that is not in the table
 │   ├── UnsuitableData       the table was read, and no model can be trained or judged on it
+│   ├── UnscorableRows       a model refuses rows, or gives them no number as a score
 │   └── UnusableEstimator    an import path or parameters that do not give an estimator
 ├── EvidenceMissing          something that has to be materialized first is not there
 ├── EvidenceMismatch         two pieces of evidence are about different models or data
@@ -76,6 +77,10 @@ class UnknownColumn(BadInput):
 
 class UnsuitableData(BadInput):
     """A table on which nothing can be trained or judged."""
+
+
+class UnscorableRows(BadInput):
+    """Rows that a trained model refuses, or to which it gives no number as a score."""
 
 
 class UnusableEstimator(BadInput):

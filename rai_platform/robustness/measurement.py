@@ -7,8 +7,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from rai_platform.data.sample import Sample
-from rai_platform.robustness.perturbations import PERTURB, STRENGTHS, touched_columns
-from rai_platform.robustness.report import NO_COLUMN, Perturbation, RobustnessScore, RobustnessScores
+from rai_platform.errors import UnscorableRows
+from rai_platform.robustness.perturbations import PERTURB, STRENGTHS, can_change, signed, stream, touched_columns
+from rai_platform.robustness.report import NO_COLUMN, ONE_VALUE, Perturbation, RobustnessScore, RobustnessScores
 from rai_platform.spec.subject import Subject
 from rai_platform.statistics.estimates import Proportion, paired_difference, weighted_proportion
 from rai_platform.training.model import TrainedModel
@@ -38,24 +39,21 @@ def measure_robustness(
     before = model.decide(sample.features, sample.sensitive_features)
     scores: list[RobustnessScore] = []
     not_estimable: dict[str, str] = {}
-    for number, (perturbation, usual) in enumerate(STRENGTHS.items()):
+    for perturbation, usual in STRENGTHS.items():
         columns = touched_columns(perturbation, sample.features, left_alone)
-        if not columns:
-            not_estimable[perturbation] = NO_COLUMN
+        if not any(can_change(perturbation, sample.features[name]) for name in columns):
+            not_estimable[perturbation] = ONE_VALUE if columns else NO_COLUMN
             continue
         strengths = sorted({*usual, *extra_strengths.get(perturbation, set())})
-        signed = (
-            [sign * strength for strength in strengths for sign in (1, -1)] if perturbation == "shift" else strengths
-        )
-        for strength in signed:
-            rng = np.random.default_rng([seed, number, round(abs(strength) * 1e9)])
-            changed = PERTURB[perturbation](sample.features, columns, strength, rng)
-            try:
-                after = model.decide(changed, sample.sensitive_features)
-            except (TypeError, ValueError) as error:
-                not_estimable[perturbation] = f"the model refuses such a table: {str(error).splitlines()[0]}"
-                break
-            scores.append(_score(perturbation, strength, before, after, sample))
+        try:
+            scores += [
+                _score(
+                    perturbation, strength, before, _after(model, sample, perturbation, columns, strength, seed), sample
+                )
+                for strength in signed(perturbation, strengths)
+            ]
+        except UnscorableRows as error:  # at any strength: a weaker one may only have missed what the model refuses
+            not_estimable[perturbation] = error.message
     return RobustnessScores(
         subject=subject,
         not_possible=None,
@@ -66,6 +64,14 @@ def measure_robustness(
         left_alone=left_alone,
         code_version=code_version,
     )
+
+
+def _after(
+    model: TrainedModel, sample: Sample, perturbation: Perturbation, columns: list[str], strength: float, seed: int
+) -> npt.NDArray[np.int8]:
+    """Decisions on the changed table (rows,)."""
+    changed = PERTURB[perturbation](sample.features, columns, strength, stream(seed, perturbation, strength))
+    return model.decide(changed, sample.sensitive_features)
 
 
 def _score(

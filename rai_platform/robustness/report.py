@@ -8,6 +8,9 @@ from rai_platform.statistics.estimates import PairedDifference, Proportion
 
 Perturbation = Literal["noise", "missing_values", "category_swaps", "shift"]
 NO_COLUMN = "the model sees no column that it would change"  # of a perturbation that cannot happen to a model
+ONE_VALUE = (
+    "every column that it would change holds one value alone in these data: judge on others, or exclude the columns"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,5 +1,7 @@
 """A trained model as it decides: its learned parts and the rule around them."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from rai_platform.errors import UnsuitableData
+from rai_platform.errors import RaiError, UnscorableRows, UnsuitableData
 from rai_platform.training.estimators import positive_scores
 from rai_platform.training.manifest import Feature, GroupThresholds, Manifest, ThresholdStep
 
@@ -33,19 +35,30 @@ class TrainedModel:
         return [part for name, part in self.parts.items() if name != PREPROCESSING]
 
     def encode(self, features: pd.DataFrame) -> Any:
-        """What the estimators see: (rows, encoded columns), or the features themselves."""
+        """What the estimators see: (rows, encoded columns), or the features themselves; raises as ``score`` does."""
         chosen = pd.DataFrame({feature.name: as_learned(features, feature) for feature in self.manifest.features})
-        return self.parts[PREPROCESSING].transform(chosen) if PREPROCESSING in self.parts else chosen
+        with _refusals_told(self.manifest.estimator):
+            return self.parts[PREPROCESSING].transform(chosen) if PREPROCESSING in self.parts else chosen
 
     def score(self, features: pd.DataFrame) -> Scores:
-        """The score of the positive label for every row (rows,); a probability where ``score_is_probability``."""
+        """The score of the positive label for every row (rows,); a probability where ``score_is_probability``.
+
+        Raises:
+            UnscorableRows: the model refuses the rows, or gives one of them no number.
+        """
         return self.score_encoded(self.encode(features))
 
     def score_encoded(self, inputs: Any) -> Scores:
-        """The score of what ``encode`` gives (rows,)."""
-        scores = np.array([positive_scores(estimator, inputs)[0] for estimator in self.estimators])
+        """The score of what ``encode`` gives (rows,); raises as ``score`` does."""
+        with _refusals_told(self.manifest.estimator):
+            scores = np.array([positive_scores(estimator, inputs)[0] for estimator in self.estimators])
         weights = self.manifest.weights or (1.0,)
         mean: Scores = np.asarray(weights) @ scores
+        if not np.isfinite(mean).all():
+            raise UnscorableRows(
+                f"the model gives no number as a score to {int((~np.isfinite(mean)).sum())} of {len(mean)} rows",
+                where=self.manifest.estimator,
+            )
         return mean
 
     def decide(self, features: pd.DataFrame, sensitive_features: pd.DataFrame | None = None) -> npt.NDArray[np.int8]:
@@ -54,6 +67,9 @@ class TrainedModel:
         Args:
             features: (rows, features).
             sensitive_features: the groups (rows, sensitive features); needed where ``manifest.group_features`` is not empty.
+
+        Raises:
+            UnscorableRows: as ``score`` does.
         """
         manifest = self.manifest
         if manifest.threshold is not None and manifest.composition != "group_thresholds":
@@ -69,9 +85,24 @@ class TrainedModel:
             groups = joined_groups(sensitive_features, manifest.group_features)
             return interpolated(self.score(features), groups, manifest.thresholds)
         inputs = self.encode(features)
-        votes = np.array([np.asarray(estimator.predict(inputs), dtype="float64") for estimator in self.estimators])
+        with _refusals_told(self.manifest.estimator):
+            votes = np.array([np.asarray(estimator.predict(inputs), dtype="float64") for estimator in self.estimators])
         chance: Scores = np.asarray(manifest.weights) @ votes
         return chance
+
+
+@contextmanager
+def _refusals_told(estimator: str) -> Iterator[None]:
+    """Tells a refusal of the model's own code as one: an estimator is anybody's code, and may raise anything."""
+    try:
+        yield
+    except (RaiError, MemoryError):
+        raise
+    except Exception as error:
+        told = next(iter(str(error).splitlines()), "")
+        raise UnscorableRows(
+            f"the model refuses these rows: {type(error).__name__}{told and f': {told}'}", where=estimator
+        ) from error
 
 
 def joined_groups(sensitive_features: pd.DataFrame | None, names: tuple[str, ...]) -> npt.NDArray[np.object_]:
