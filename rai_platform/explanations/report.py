@@ -15,7 +15,7 @@ class Importance:
 
     Attributes:
         feature: the column.
-        mean_absolute: mean absolute attribution, in units of the output.
+        mean_absolute: mean absolute attribution, in units of the output, each row by its weight.
         lower: 95 % bound, from drawing the explained rows again.
         upper: 95 % bound.
     """
@@ -58,10 +58,11 @@ class Explanations:
         importance: by feature, most important first.
         replicates: mean absolute attributions when the rows are drawn again (replicates, features), in the order of
             ``features``.
-        by_group: mean absolute attribution by sensitive feature, group and feature (in the order of ``features``).
+        by_group: mean absolute attribution by sensitive feature, group and feature (in the order of ``features``); a group
+            of which no row was drawn is not in it.
         additivity_error: largest gap between output and base value plus attributions, in units of the output's
-            standard deviation.
-        rows: a sample of explained rows.
+            standard deviation; where all outputs are the same, in units of that output.
+        rows: explained rows, drawn at random.
         code_version: of the measuring code.
     """
 

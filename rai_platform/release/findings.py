@@ -220,22 +220,26 @@ def _in_explanations(
         return _overall(check, {"additivity_error": exact}, {}, levels)
     asked = check.requirement.features
     forbidden = asked if isinstance(asked, tuple) else sensitive_columns
-    top = min(check.requirement.top or len(report.features), len(report.features))
-    count = _forbidden_on_top(report.features, forbidden, top)
+    # A feature that moves nothing is no reason, also where there are fewer reasons than the policy looks at.
+    strongest = [row.feature for row in report.importance if row.mean_absolute > 0][: check.requirement.top]
+    count = [name for name in strongest if name in forbidden]
     drawn = []
     for replicate in report.replicates:
         ranked = sorted(zip(replicate, report.features, strict=True), key=lambda pair: -pair[0])
-        drawn.append(float(len(_forbidden_on_top(tuple(name for _, name in ranked), forbidden, top))))
+        top = [name for size, name in ranked if size > 0][: check.requirement.top]
+        drawn.append(float(sum(name in forbidden for name in top)))
     estimate = Replicates(value=float(len(count)), replicates=tuple(sorted(drawn)), n=report.n)
     return Finding(
-        says=_strongest_in_words(report.features[:top], count),
+        says=_strongest_in_words(strongest, count),
         value=estimate.value,
         bounds=_bounds(estimate, levels, "low"),
         n=report.n,
     )
 
 
-def _strongest_in_words(strongest: tuple[str, ...], forbidden: list[str]) -> str:
+def _strongest_in_words(strongest: list[str], forbidden: list[str]) -> str:
+    if not strongest:
+        return "no feature moves the score"
     if len(strongest) == 1:
         is_it = "it is forbidden" if forbidden else "it is not forbidden"
         return f"the feature that moves the score most is {strongest[0]}; {is_it}"
@@ -243,10 +247,6 @@ def _strongest_in_words(strongest: tuple[str, ...], forbidden: list[str]) -> str
     if not forbidden:
         return told + "none of them is forbidden"
     return told + f"{' and '.join(forbidden)} {'is' if len(forbidden) == 1 else 'are'} forbidden"
-
-
-def _forbidden_on_top(ranked: tuple[str, ...], forbidden: tuple[str, ...], top: int) -> list[str]:
-    return [name for name in ranked[:top] if name in forbidden]
 
 
 def _in_robustness(check: RequiredCheck, report: RobustnessScores, levels: Levels) -> Finding:

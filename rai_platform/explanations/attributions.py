@@ -1,0 +1,196 @@
+"""SHAP attributions of any model here: exact for trees and linear models, by permutation for everything else."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import shap
+
+from rai_platform.explanations.report import Method, Output
+from rai_platform.training.estimators import encoded_columns
+from rai_platform.training.model import PREPROCESSING, TrainedModel
+
+PERMUTATIONS = 4  # each forward and backward, which is exact where no more than two features act together
+ROUNDING = 1e-9  # outputs that differ by less, of the largest of them, are the same output
+TREES = (
+    "DecisionTreeClassifier",
+    "ExtraTreeClassifier",
+    "ExtraTreesClassifier",
+    "RandomForestClassifier",
+    "GradientBoostingClassifier",
+    "HistGradientBoostingClassifier",
+)
+
+LOGISTIC = ("LogisticRegression", "LogisticRegressionCV", "LinearDiscriminantAnalysis")
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attributions:
+    """Attributions of single rows.
+
+    Attributes:
+        features: the columns, in the order of the model's.
+        values: (rows, features).
+        outputs: what the model gave (rows,).
+        base_value: the expected output.
+        method: how they were computed.
+        output: what they add up to.
+    """
+
+    features: tuple[str, ...]
+    values: Floats
+    outputs: Floats
+    base_value: float
+    method: Method
+    output: Output
+
+    @property
+    def additivity_error(self) -> float:
+        """Largest gap between output and base value plus attributions, in units of the outputs' standard deviation.
+
+        Where all outputs are the same, in units of that output.
+        """
+        spread, size = float(self.outputs.std()), float(np.abs(self.outputs).max())
+        unit = spread if spread > ROUNDING * size else size or 1.0
+        return float(np.abs(self.base_value + self.values.sum(axis=1) - self.outputs).max()) / unit
+
+
+def method_for(model: TrainedModel) -> Method:
+    """The exact method where there is one for this model, else ``permutation``."""
+    if model.manifest.composition not in ("single", "group_thresholds") or PREPROCESSING not in model.parts:
+        return "permutation"
+    estimator = model.estimators[0]
+    # By class and module: a class of the user's own may have the name or the attributes of one of scikit-learn's, and
+    # give other scores.
+    if not type(estimator).__module__.startswith("sklearn."):
+        return "permutation"
+    if type(estimator).__name__ in TREES and _is_known_sum_of_trees(estimator):
+        return "tree"
+    # A linear model whose score is its linear output, or the logistic of it. Other probabilities are no function that
+    # weights explain: those of SVC(kernel="linear", probability=True) are fitted by themselves.
+    is_linear = hasattr(estimator, "coef_") and np.atleast_2d(estimator.coef_).shape[0] == 1
+    if is_linear and (type(estimator).__name__ in LOGISTIC or not model.manifest.score_is_probability):
+        return "linear"
+    return "permutation"
+
+
+def attribute(
+    model: TrainedModel, method: Method, features: pd.DataFrame, background: pd.DataFrame, *, seed: int
+) -> Attributions:
+    """The attributions of rows (rows, features) by the method that ``method_for`` names.
+
+    Args:
+        model: the trained model.
+        method: how to compute them.
+        features: the rows to explain.
+        background: the rows that stand for everybody; trees remember theirs from training.
+        seed: of the permutations.
+
+    Raises:
+        UnscorableRows: the model refuses rows that are put together from several others.
+    """
+    if method == "tree":
+        return _by_trees(model, features)
+    if method == "linear":
+        return _by_weights(model, features, background)
+    return _by_permutation(model, features, background, seed)
+
+
+def _is_known_sum_of_trees(estimator: Any) -> bool:
+    """Whether shap reads all of it: not splits by category, a start of one's own, or a loss with another link."""
+    if type(estimator).__name__ == "GradientBoostingClassifier":
+        return estimator.init is None and estimator.loss == "log_loss"
+    return getattr(estimator, "is_categorical_", None) is None
+
+
+def _by_trees(model: TrainedModel, features: pd.DataFrame) -> Attributions:
+    """TreeSHAP: Lundberg et al., From local explanations to global understanding with explainable AI for trees, 2020."""
+    estimator, inputs = model.estimators[0], np.asarray(model.encode(features))
+    explanation = shap.TreeExplainer(estimator)(inputs, check_additivity=False)
+    values, base = np.asarray(explanation.values), np.asarray(explanation.base_values)
+    if values.ndim == 3:  # one slice for every class
+        values, base = values[:, :, 1], base[..., 1]
+    boosted = "Boosting" in type(estimator).__name__
+    outputs = estimator.decision_function(inputs) if boosted else estimator.predict_proba(inputs)[:, 1]
+    return Attributions(
+        features=_names(model),
+        values=_by_feature(values, model),
+        outputs=np.asarray(outputs, dtype="float64"),
+        base_value=float(np.ravel(base)[0]),
+        method="tree",
+        output="log odds" if boosted else "probability",
+    )
+
+
+def _by_weights(model: TrainedModel, features: pd.DataFrame, background: pd.DataFrame) -> Attributions:
+    """Weight times distance from the mean: exact for a linear model with independent features."""
+    estimator, inputs = model.estimators[0], np.asarray(model.encode(features))
+    masker = shap.maskers.Independent(np.asarray(model.encode(background)), max_samples=len(background))
+    explanation = shap.LinearExplainer(estimator, masker)(inputs)
+    return Attributions(
+        features=_names(model),
+        values=_by_feature(np.asarray(explanation.values), model),
+        outputs=np.asarray(estimator.decision_function(inputs), dtype="float64"),
+        base_value=float(np.ravel(explanation.base_values)[0]),
+        method="linear",
+        output="log odds" if model.manifest.score_is_probability else "margin",
+    )
+
+
+def _by_permutation(model: TrainedModel, features: pd.DataFrame, background: pd.DataFrame, seed: int) -> Attributions:
+    """Sampled Shapley values of the score itself, for any model that can be asked.
+
+    A masked row takes each feature from the explained row or from a background row. So a row is written as the number of
+    the row that each of its features comes from, and the model sees the features of those rows, encoded once.
+    """
+    pool = _Pool(model, pd.concat([features, background], ignore_index=True))
+    width = len(model.manifest.features)
+    numbers = np.repeat(np.arange(len(features) + len(background), dtype="float64")[:, None], width, axis=1)
+    masker = shap.maskers.Independent(numbers[len(features) :], max_samples=len(background))
+    explainer = shap.PermutationExplainer(pool.scores, masker, seed=seed)
+    explanation = explainer(numbers[: len(features)], max_evals=PERMUTATIONS * (2 * width + 1), silent=True)
+    return Attributions(
+        features=_names(model),
+        values=np.asarray(explanation.values, dtype="float64"),
+        outputs=model.score(features),
+        base_value=float(np.mean(explanation.base_values)),
+        method="permutation",
+        output="probability" if model.manifest.score_is_probability else "margin",
+    )
+
+
+class _Pool:
+    """Rows whose features can be mixed."""
+
+    def __init__(self, model: TrainedModel, features: pd.DataFrame) -> None:
+        self._model = model
+        self._names = _names(model)
+        self._features = features[list(self._names)]
+        self._encoded = np.asarray(model.encode(features)) if PREPROCESSING in model.parts else None
+        behind = encoded_columns(model.parts[PREPROCESSING]) if PREPROCESSING in model.parts else []
+        self._source = np.array([self._names.index(name) for name in behind], dtype="int64")
+
+    def scores(self, rows: Floats) -> Floats:
+        """The score (mixtures,) of mixtures whose features come from these rows (mixtures, features)."""
+        taken = rows.astype("int64")
+        if self._encoded is not None:
+            return self._model.score_encoded(self._encoded[taken[:, self._source], np.arange(self._encoded.shape[1])])
+        mixed = {name: self._features[name].to_numpy()[taken[:, at]] for at, name in enumerate(self._names)}
+        return self._model.score(pd.DataFrame(mixed))
+
+
+def _names(model: TrainedModel) -> tuple[str, ...]:
+    return tuple(feature.name for feature in model.manifest.features)
+
+
+def _by_feature(values: Floats, model: TrainedModel) -> Floats:
+    """Attributions of encoded columns, added up over the columns that stand for one feature (rows, features)."""
+    names = _names(model)
+    total = np.zeros((len(values), len(names)))
+    for column, name in enumerate(encoded_columns(model.parts[PREPROCESSING])):
+        total[:, names.index(name)] += values[:, column]
+    return total
