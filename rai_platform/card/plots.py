@@ -106,23 +106,23 @@ def draw_groups(
         section: the groups.
         four_fifths: the smallest ratio of selection rates that the policy allows; None where it has no such limit.
         kind: of picture.
-        minimum_group_size: rows below which a group is not judged: it is drawn pale, and moves no limit.
+        minimum_group_size: rows below which a rate is not judged: it is drawn pale, and moves no limit.
     """
     names = [f"{_label(row.group)}  (n = {row.n:,})" for row in section.groups]
-    judged = [row.n >= minimum_group_size for row in section.groups]
     width = max(8.6, 5.8 + 0.075 * max(len(name) for name in names))
     height = 0.9 + (0.32 if len(names) < MANY_GROUPS else 0.2) * max(len(names), 2)
     with _canvas(width, height, columns=len(SHOWN_RATES)) as (canvas, axes):
         for axis, rate in zip(axes, SHOWN_RATES, strict=True):
-            for place, (row, large) in enumerate(zip(section.groups, judged, strict=True)):
-                _draw_rate(axis, place, row.rate(rate), colour=MAIN if large else PALE)
+            for place, row in enumerate(section.groups):
+                figure = row.rate(rate)
+                _draw_rate(axis, place, figure, colour=MAIN if figure.n >= minimum_group_size else PALE)
             axis.set_title(rate.replace("_", " "))
             axis.set(xlim=(-0.02, 1.02), ylim=(len(names) - 0.5, -0.5), xticks=(0, 0.25, 0.5, 0.75, 1))
             axis.set_xticklabels(("0", "", "0.5", "", "1"))
             axis.set_yticks(range(len(names)), names if axis is axes[0] else [""] * len(names))
             axis.grid(axis="y", visible=False)
-        selected = [row.rate("selection_rate").value for row in section.groups]
-        known = [rate for rate, large in zip(selected, judged, strict=True) if large and rate is not None]
+        selected = [row.rate("selection_rate") for row in section.groups]
+        known = [each.value for each in selected if each.value is not None and each.n >= minimum_group_size]
         if four_fifths is not None and len(known) > 1:
             axes[0].axvline(four_fifths * max(known), color=WARM, ls="--", lw=1.2)
             axes[0].set_title(f"limit {four_fifths * max(known):.3f}", loc="right", color=WARM, fontweight="normal")
@@ -207,7 +207,9 @@ def draw_beeswarm(report: Explanations, *, kind: Format) -> bytes | None:
     with _style():
         warnings.simplefilter("ignore", RuntimeWarning)  # a category has no high or low value: its dots are grey
         plt.switch_backend("agg")
+        before = np.random.get_state()
         try:
+            np.random.seed(0)  # shap draws where dots of equal value stand; the same card is the same file every time
             shap.plots.beeswarm(
                 explanation,
                 show=False,
@@ -227,6 +229,7 @@ def draw_beeswarm(report: Explanations, *, kind: Format) -> bytes | None:
             canvas.tight_layout()
             return _written(canvas, kind)
         finally:
+            np.random.set_state(before)
             plt.close("all")
 
 

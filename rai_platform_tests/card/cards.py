@@ -115,7 +115,7 @@ class Page(HTMLParser):
         self.structure.append((tag, *(name for name, _ in attrs)))
         for name, value in attrs:
             text = value or ""
-            if name in LOADING and not text.startswith("#"):
+            if name in LOADING and not text.startswith(("#", "data:image/png;base64,")):
                 self.loads.append(f"{tag} {name}={text}")
             if name.startswith("on") or text.strip().lower().startswith("javascript:"):
                 self.scripts.append(f"{tag} {name}={text}")
