@@ -7,7 +7,8 @@ import json
 import numpy as np
 import pandas as pd
 
-from rai_platform.data.preparation import cell_text
+from rai_platform.data.columns import cell_text
+from rai_platform.data.preparation import record_hashes, telling_columns
 from rai_platform.data.report import DataReport
 from rai_platform.data.sample import Sample
 from rai_platform.data.sources import read_table
@@ -85,10 +86,9 @@ def given_candidate(
         score_is_probability=False,
         seed=0,
     )
-    values = {"score": None if y_score is None else y_score.tolist(), "decision": y_pred.tolist()}
     return Candidate(
         model=definition.name,
-        model_digest=digest_of({"manifest": dataclasses.asdict(manifest), "values": values}),
+        model_digest=_given_digest(manifest, y_score, y_pred),
         manifest=manifest,
         files={},
         training_report=None,
@@ -106,12 +106,18 @@ def predict(candidate: Candidate, sample: Sample, spec: ModelSpec, store: Conten
     """The scores and decisions of a candidate on every row of a sample.
 
     Raises:
-        EvidenceMismatch: the sample lacks a column that the model sees.
-        BadInput: given predictions cannot be read, or do not cover the sample.
+        EvidenceMismatch: the sample lacks a column that the model sees, or the given predictions are no longer those of the
+            candidate.
+        BadInput: given predictions cannot be read, or do not cover the sample; the model cannot score a row.
     """
     subject = Subject(model_digest=candidate.model_digest, data_digest=sample.digest)
     if candidate.manifest.composition == "given":
         y_score, y_pred = given_values(spec, sample)
+        if _given_digest(candidate.manifest, y_score, y_pred) != candidate.model_digest:
+            raise EvidenceMismatch(
+                "the predictions given now are not those of the candidate: materialize candidate_model again",
+                where=candidate.model,
+            )
     else:
         absent = [feature.name for feature in candidate.manifest.features if feature.name not in sample.features]
         if absent:
@@ -137,11 +143,14 @@ def given_values(
     Raises:
         UnknownColumn: a column that the spec names is not there.
         UnsuitableData: a row has no prediction, or a score is not a number.
+        EvidenceMismatch: the source no longer holds the rows of the sample.
     """
     given = spec.predictions
     if given is None:
         raise InvalidSpec("the spec brings no predictions", where="predictions")
-    table = _predictions_table(given, spec).iloc[sample.row_key]
+    source = read_table(spec.data.table, missing=spec.data.missing)
+    _must_hold_the_rows(source, sample)
+    table = _predictions_table(given, spec, source).iloc[sample.row_key]
     y_score = None if given.score is None else _numbers(table[given.score])
     if given.decision is not None:
         decisions = table[given.decision]
@@ -152,8 +161,25 @@ def given_values(
     return y_score, (y_score >= given.threshold).astype("int8")
 
 
-def _predictions_table(given: GivenPredictions, spec: ModelSpec) -> pd.DataFrame:
-    table = read_table(spec.data.table, missing=spec.data.missing)
+def _given_digest(
+    manifest: Manifest, y_score: "np.typing.NDArray[np.float64] | None", y_pred: "np.typing.NDArray[np.int8]"
+) -> str:
+    values = {"score": None if y_score is None else y_score.tolist(), "decision": y_pred.tolist()}
+    return digest_of({"manifest": dataclasses.asdict(manifest), "values": values})
+
+
+def _must_hold_the_rows(source: pd.DataFrame, sample: Sample) -> None:
+    """Rows are known by their place in the source, so a source that was sorted anew would give them others' predictions."""
+    records = record_hashes(source, telling_columns(source))
+    if sample.row_key.max() >= len(source) or not np.array_equal(records[sample.row_key], sample.record):
+        raise EvidenceMismatch(
+            f"{sample.source} no longer holds the rows of the test data, or not in their places: materialize test_data again",
+            where="data.source",
+        )
+
+
+def _predictions_table(given: GivenPredictions, spec: ModelSpec, table: pd.DataFrame) -> pd.DataFrame:
+    """The predictions in the order of the rows of the source table."""
     wanted = list(dict.fromkeys(name for name in (given.score, given.decision) if name is not None))
     if given.table is None or given.key is None:
         _must_have(table, wanted, where="predictions")
@@ -165,8 +191,12 @@ def _predictions_table(given: GivenPredictions, spec: ModelSpec) -> pd.DataFrame
     other = other[other[given.key].notna()]
     by_key = other.set_index(other[given.key].map(cell_text))[wanted]
     if by_key.index.has_duplicates:
+        doubled = sorted(set(by_key.index[by_key.index.duplicated()]))
+        shown = ", ".join(repr(key) for key in doubled[:10])
         raise UnsuitableData(
-            f"{int(by_key.index.duplicated().sum())} keys occur more than once", where="predictions.source"
+            f"expected every key of {given.key!r} once; these occur more often: {shown}"
+            + (f" and {len(doubled) - 10} more" if len(doubled) > 10 else ""),
+            where="predictions.source",
         )
     return by_key.reindex(table[given.key].map(cell_text, na_action="ignore")).reset_index(drop=True)
 
@@ -194,7 +224,9 @@ def _numbers(column: pd.Series) -> "np.typing.NDArray[np.float64]":
     numbers = pd.to_numeric(column, errors="coerce")
     if not np.isfinite(numbers).all():
         bad = column[~np.isfinite(numbers)].iloc[0]
-        raise UnsuitableData(f"expected numbers as scores, got {bad!r}", where=f"predictions, column {column.name!r}")
+        raise UnsuitableData(
+            f"expected numbers as scores, got {cell_text(bad)!r}", where=f"predictions, column {column.name!r}"
+        )
     return numbers.to_numpy("float64")
 
 

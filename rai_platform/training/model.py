@@ -99,7 +99,7 @@ def _refusals_told(estimator: str) -> Iterator[None]:
     except (RaiError, MemoryError):
         raise
     except Exception as error:
-        told = next(iter(str(error).splitlines()), "")
+        told = " ".join(str(error).split())[:500]
         raise UnscorableRows(
             f"the model refuses these rows: {type(error).__name__}{told and f': {told}'}", where=estimator
         ) from error

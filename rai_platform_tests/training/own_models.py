@@ -105,6 +105,27 @@ class HoldsALambda(NearestMean):
         return super().fit(inputs, y)
 
 
+class ForgetsItsMeans(NearestMean):
+    """A classifier that is not the same after it was saved."""
+
+    def __getstate__(self) -> Any:
+        state = super().__getstate__()
+        return {**state, "means_": state["means_"][::-1].copy()} if "means_" in state else state
+
+
+class GivesOneRow(NearestMean):
+    """A classifier that gives the first row no number."""
+
+    def __init__(self, gives: str = "nan") -> None:
+        self.gives = gives
+        super().__init__()
+
+    def decision_function(self, inputs: Any) -> Any:
+        margin = super().decision_function(inputs)
+        margin[0] = float(self.gives)
+        return margin
+
+
 def anything(**options: Any) -> LogisticRegression:
     """A factory whose signature takes whatever it is given."""
     return LogisticRegression(**options)
