@@ -92,6 +92,9 @@ class Policy(Strict):
     rule: Rule = "interval"
     on_insufficient_evidence: Insufficient = "refuse"
     requirements: tuple[Requirement, ...] = ()
+    rules_digest: str | None = Field(
+        default=None, description="SHA-256 of the model's `data.rules`, which decide what breaks the schema."
+    )
 
     @property
     def digest(self) -> str:

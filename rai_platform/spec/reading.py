@@ -1,5 +1,6 @@
 """A model's YAML, read once: templates resolved, paths made absolute, policy merged, every mistake told at once."""
 
+import hashlib
 import importlib.resources
 import json
 import re
@@ -169,7 +170,17 @@ def _absolute(text: str, folder: Path) -> str:
 
 def _policy_of(spec: ModelSpec) -> Policy:
     overlay = read_policy(Path(spec.policy)) if isinstance(spec.policy, str) else spec.policy
-    return overlay.over(default_policy())
+    return overlay.over(default_policy()).model_copy(update={"rules_digest": _rules_digest(spec.data.rules)})
+
+
+def _rules_digest(rules: str | None) -> str | None:
+    """The digest of the rules' text, whose limits judge as the policy's do; None where they cannot be read."""
+    if rules is None:
+        return None
+    try:
+        return hashlib.sha256(Path(rules).read_text(encoding="utf-8").encode()).hexdigest()
+    except (OSError, UnicodeDecodeError):
+        return None  # told where the rules are applied
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:

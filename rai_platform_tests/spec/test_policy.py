@@ -177,6 +177,7 @@ def test_policies_have_one_digest_exactly_when_they_are_equal(one: Policy, other
         {"on_insufficient_evidence": "disclose"},
         {"name": "another"},
         {"description": "Written by somebody else."},
+        {"rules_digest": "0" * 64},
         {"requirements": ({"min": 0.71},)},
         {"requirements": ({"min": 0.7, "reason": "Because."},)},
         {"requirements": ({"min": 0.7, "source": "A law."},)},

@@ -1,5 +1,6 @@
 """A model's YAML is read as it was meant, or every mistake in it is told at once."""
 
+import hashlib
 import re
 from pathlib import Path
 from typing import Any
@@ -304,3 +305,24 @@ def test_a_link_to_the_yaml_reads_the_same_model(model_file: ModelFile, define: 
     link = tmp_path / "elsewhere.yaml"
     link.symlink_to(model_file.path)
     assert read_model(link, environment={}, working_folder=tmp_path) == meant
+
+
+def test_the_text_of_the_rules_is_part_of_the_policys_digest(model_file: ModelFile, define: Definer) -> None:
+    data = {**lending_attributes()["data"], "rules": "rules.yaml"}
+    without, missing = define(), define(data=data)
+    assert without.policy.digest == missing.policy.digest
+    digests = {missing.policy.digest}
+    for text in ("columns: {age: {checks: {in_range: [18, 40]}}}", "columns: {age: {checks: {in_range: [18, 120]}}}"):
+        rules = model_file.write(text, name="rules.yaml")
+        definition = define(data=data)
+        assert definition.policy.rules_digest == hashlib.sha256(text.encode()).hexdigest()
+        assert definition.policy.digest == define(data=data).policy.digest
+        digests.add(definition.policy.digest)
+    rules.write_bytes(b"\xff")
+    assert define(data=data).policy.rules_digest is None
+    assert len(digests) == 3
+
+
+def test_a_policy_cannot_say_the_digest_of_the_rules(define: Definer) -> None:
+    with pytest.raises(InvalidSpec, match="unknown key; known"):
+        define(policy={"rules_digest": "0" * 64})
