@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
+from rai_platform.errors import UnsuitableData
+
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
@@ -127,14 +129,29 @@ class Sample:
 
 
 def crossed(sensitive_features: "pd.DataFrame", intersection: str) -> "pd.Series[str]":
-    """The group of every row by several features at once: ``female & Black`` (rows,)."""
+    """The group of every row by an intersection such as ``sex_x_race`` (rows,); raises as ``joined`` does."""
     from rai_platform.spec.model import INTERSECTION
 
-    names = intersection.split(INTERSECTION)
-    joined = sensitive_features[names[0]]
-    for name in names[1:]:
-        joined = joined + " & " + sensitive_features[name]
-    return joined
+    return joined(sensitive_features[intersection.split(INTERSECTION)])
+
+
+def joined(groups: "pd.DataFrame") -> "pd.Series[str]":
+    """One group per row over every column, ``female & Black`` (rows,).
+
+    Raises:
+        UnsuitableData: people of different groups would be counted as one, because the names read alike once joined.
+    """
+    names = groups.iloc[:, 0]
+    for column in groups.columns[1:]:
+        names = names + " & " + groups[column]
+    distinct = ~groups.duplicated()
+    if (alike := names[distinct][names[distinct].duplicated()]).size:
+        raise UnsuitableData(
+            f"two different groups would both be called {alike.iloc[0]!r}: write the values of "
+            f"{' and '.join(str(column) for column in groups)} without '&', with `replace`",
+            where="sensitive_features",
+        )
+    return names
 
 
 def in_order(groups: Iterable[str]) -> list[str]:

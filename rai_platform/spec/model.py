@@ -151,6 +151,11 @@ class ModelSpec(Strict):
             if len(set(crossed)) < 2:
                 raise ValueError(f"an intersection crosses at least two different features, got {list(crossed)}")
             _each_is_known("intersections", crossed, names)
+            if (name := INTERSECTION.join(crossed)).split(INTERSECTION) != list(crossed):
+                raise ValueError(
+                    f"the intersection of {' and '.join(crossed)} would be called {name!r}, which may be read in two "
+                    f"ways: call a feature that ends with '_x' otherwise"
+                )
         if len({frozenset(crossed) for crossed in self.intersections}) < len(self.intersections):
             raise ValueError(f"intersection declared twice: {[list(crossed) for crossed in self.intersections]}")
         if self.mitigation:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from rai_platform.data.sample import joined
 from rai_platform.errors import RaiError, UnscorableRows, UnsuitableData
 from rai_platform.training.estimators import positive_scores
 from rai_platform.training.manifest import Feature, GroupThresholds, Manifest, ThresholdStep
@@ -109,17 +110,14 @@ def joined_groups(sensitive_features: pd.DataFrame | None, names: tuple[str, ...
     """One group per row over several sensitive features, ``female & Black`` (rows,).
 
     Raises:
-        UnsuitableData: a sensitive feature that the model needs was not given.
+        UnsuitableData: a sensitive feature that the model needs was not given, or two groups would bear one name.
     """
     if sensitive_features is None or any(name not in sensitive_features for name in names):
         raise UnsuitableData(
             f"this model needs {' and '.join(names)} to decide: its thresholds differ by group",
             where="sensitive_features",
         )
-    joined = sensitive_features[names[0]].astype(str)
-    for name in names[1:]:
-        joined = joined + " & " + sensitive_features[name].astype(str)
-    groups: npt.NDArray[np.object_] = joined.to_numpy(object)
+    groups: npt.NDArray[np.object_] = joined(sensitive_features[list(names)].astype(str)).to_numpy(object)
     return groups
 
 

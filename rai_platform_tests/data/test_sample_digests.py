@@ -10,6 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rai_platform.data.sample import Sample
+from rai_platform.errors import UnsuitableData
+from rai_platform.training.model import joined_groups
 from rai_platform_tests.data.declared import prepare, prepare_whole
 
 TABLE = pd.DataFrame(
@@ -205,3 +207,28 @@ def test_a_single_cell_that_changes_changes_the_digest(sample, row, data):
         cells[row] = 1.0 if np.isnan(before) else np.nan
     changed = sample.features.assign(**{column: pd.Series(cells, dtype=sample.features[column].dtype)})
     assert dataclasses.replace(sample, features=changed).digest != sample.digest
+
+
+# Groups by several features at once
+
+
+def crossed_sample(one, other):
+    return a_sample(sensitive_features=pd.DataFrame({"one": one, "other": other}, dtype=object))
+
+
+def test_a_group_by_two_features_bears_both_names():
+    sample = crossed_sample(["f", "m", "f", "m"], ["x", "x", "R & D", "(missing)"])
+    assert sample.groups("one_x_other").tolist() == ["f & x", "m & x", "f & R & D", "m & (missing)"]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [(["x", "x & y"], ["y & z", "z"]), (["a", "a &"], ["& b", "b"])],
+)
+def test_two_groups_that_would_bear_one_name_are_refused(one, other):
+    sample = crossed_sample([*one, "o", "o"], [*other, "o", "o"])
+    with pytest.raises(UnsuitableData, match=r"two different groups would both be called .* without '&'"):
+        sample.groups("one_x_other")
+    with pytest.raises(UnsuitableData, match="one and other"):
+        joined_groups(sample.sensitive_features, ("one", "other"))
+    assert sample.groups("one").tolist() == [*one, "o", "o"]
