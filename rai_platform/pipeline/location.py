@@ -13,8 +13,9 @@ from rai_platform.home import Home
 from rai_platform.pipeline.assets import build_model_definitions
 from rai_platform.pipeline.automation import run_all_models
 from rai_platform.pipeline.io_manager import ContentAddressedIOManager
-from rai_platform.pipeline.models import Models, find_models
+from rai_platform.pipeline.models import find_models
 from rai_platform.settings import Executor, Settings
+from rai_platform.spec.reading import ModelDefinition
 
 PRELOADED = ["numpy", "pandas", "pyarrow", "sklearn", "sqlalchemy", "mlflow", "rai_platform.definitions"]
 UNREADABLE_GROUP = "unreadable_specs"
@@ -31,18 +32,17 @@ def build_definitions(settings: Settings) -> dg.Definitions:
         ).build_defs()
     own = find_models(settings, embedded=False)
     everything = find_models(settings)
-    for name, why in own.unreadable.items():
+    built, unbuilt = _build_each([own.known[name] for name in own.known if name in everything.known], settings)
+    unreadable = {**own.unreadable, **unbuilt}
+    for name, why in unreadable.items():
         logging.getLogger(__name__).warning("the model in %s cannot be loaded: %s", name, why)
+    runnable = sorted(everything.known.keys() - unbuilt.keys())
     return dg.Definitions.merge(
         embedded,
-        *(
-            build_model_definitions(definition, settings)
-            for name, definition in own.known.items()
-            if name in everything.known
-        ),
+        *built,
         dg.Definitions(
-            assets=_unreadable(own),
-            jobs=[run_all_models(sorted(everything.known))] if everything.known else [],
+            assets=_unreadable(unreadable),
+            jobs=[run_all_models(runnable)] if runnable else [],
             resources=shared_resources(settings),
             executor=executor(settings.executor),
         ),
@@ -72,7 +72,19 @@ def executor(kind: Executor) -> dg.ExecutorDefinition:
     )
 
 
-def _unreadable(models: Models) -> list[dg.AssetSpec]:
+def _build_each(models: list[ModelDefinition], settings: Settings) -> tuple[list[dg.Definitions], dict[str, str]]:
+    """The definitions of every model, and by name why Dagster refuses the others, which stop no other model."""
+    built: list[dg.Definitions] = []
+    refused: dict[str, str] = {}
+    for model in models:
+        try:
+            built.append(build_model_definitions(model, settings))
+        except Exception as error:  # Dagster has many ways to refuse a definition
+            refused[model.name] = f"{model.path}: {type(error).__name__}: {error}"
+    return built, refused
+
+
+def _unreadable(models: dict[str, str]) -> list[dg.AssetSpec]:
     """A place in Dagster's pages for every file that cannot be read, with the reason; there is nothing to materialize."""
     return [
         dg.AssetSpec(
@@ -82,5 +94,5 @@ def _unreadable(models: Models) -> list[dg.AssetSpec]:
             group_name=UNREADABLE_GROUP,
             description=f"This model cannot be loaded:\n\n{why}",
         )
-        for name, why in models.unreadable.items()
+        for name, why in models.items()
     ]

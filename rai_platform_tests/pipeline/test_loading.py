@@ -4,8 +4,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
+from rai_platform.pipeline.location import build_definitions
 from rai_platform_tests.conftest import PROJECT
 from rai_platform_tests.servers import BIN
 from rai_platform_tests.world import World
@@ -42,3 +44,17 @@ def test_dagsters_own_tools_find_nothing_wrong(command: list[str], tmp_path: Pat
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "BetaWarning" not in done.stdout + done.stderr
+
+
+def test_a_model_that_dagster_refuses_stops_no_other(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.write("broken", schedule="every other monday")
+    world.write("sound")
+    definitions = build_definitions(world.settings)
+    graph = definitions.resolve_asset_graph()
+    assert {key.path[0] for key in graph.get_all_asset_keys()} >= {"sound", "unreadable"}
+    assert dg.AssetKey(["broken", "production_model"]) not in graph.get_all_asset_keys()
+    told = graph.get(dg.AssetKey(["unreadable", "broken"])).description
+    assert "cannot be loaded" in told
+    assert "every other monday" in told
+    assert definitions.resolve_job_def("run_all_models")
