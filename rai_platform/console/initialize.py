@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from rai_platform.data.preparation import cell_text, labels, typed_column
+from rai_platform.data.columns import cell_text, labels, typed_column
 from rai_platform.data.sources import read_table
 from rai_platform.errors import InvalidSpec, UnknownColumn, UnsuitableData
 from rai_platform.pipeline.models import SPEC_FILE, find_models

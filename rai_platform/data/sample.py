@@ -130,7 +130,7 @@ class Sample:
 
 def crossed(sensitive_features: "pd.DataFrame", intersection: str) -> "pd.Series[str]":
     """The group of every row by an intersection such as ``sex_x_race`` (rows,); raises as ``joined`` does."""
-    from rai_platform.spec.model import INTERSECTION
+    from rai_platform.spec.data import INTERSECTION
 
     return joined(sensitive_features[intersection.split(INTERSECTION)])
 

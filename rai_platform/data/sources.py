@@ -1,38 +1,51 @@
 """Tables from files, URLs, scikit-learn, OpenML and the embedded generators."""
 
+import decimal
 import inspect
-import lzma
-import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 from urllib.parse import parse_qsl
 
-import fsspec
+import numpy as np
 import pandas as pd
 
+from rai_platform.data.columns import cell_text
+from rai_platform.data.files import fingerprint_of_file, in_a_line, is_parquet, read_file
 from rai_platform.data.generators import GENERATORS
 from rai_platform.errors import UnknownColumn, UnreadableData, did_you_mean
-from rai_platform.spec.data import Cell, Source
+from rai_platform.spec.data import Cell, DataSpec, Source
 from rai_platform.spec.digests import digest_of
 
-# What pandas, pyarrow and the decompressors raise on bytes that are not what the source says.
-NOT_AS_CLAIMED = (pd.errors.ParserError, ValueError, LookupError, OSError, EOFError, zlib.error, lzma.LZMAError)
+WRITABLE = (str, bool, int, float, decimal.Decimal, np.generic)  # what a replacement may stand for
 
 
-def read_table(source: Source, *, missing: tuple[str, ...] = ()) -> pd.DataFrame:
+def read_data(data: DataSpec) -> pd.DataFrame:
+    """The table of a model's data; raises as ``read_table`` does."""
+    return read_table(data.table, missing=data.missing, texts=data.categories)
+
+
+def read_table(source: Source, *, missing: tuple[str, ...] = (), texts: Collection[str] = ()) -> pd.DataFrame:
     """The whole table, with the texts in ``missing`` read as missing values and ``source.replace`` applied.
+
+    Args:
+        source: where it is.
+        missing: what stands for a missing value.
+        texts: columns of a CSV that are read as they are written, so that 01 does not become 1.
 
     Raises:
         UnreadableData: nothing is there, it is empty, or it is not in the format it claims.
         UnknownColumn: a column under ``source.replace`` is not in the table.
     """
     reader = {"sklearn": _read_sklearn, "openml": _read_openml, "generator": _read_generator}.get(source.scheme)
-    frame = reader(source) if reader else _read_file(source, missing)
+    frame = reader(source) if reader else read_file(source, missing=missing, texts=texts)
     if frame.empty:
         raise UnreadableData("expected rows, got none", where=source.path)
     frame.columns = frame.columns.map(str)
-    if missing and (reader or _is_parquet(source)):
-        frame = frame.apply(lambda column: column.mask(column.isin(missing)))
+    if not frame.columns.is_unique:
+        doubled = frame.columns[frame.columns.duplicated()][0]
+        raise UnreadableData(f"two columns are called {doubled!r}; give each a name of its own", where=source.path)
+    if missing and (reader or is_parquet(source)):
+        frame = frame.apply(_without, missing=missing)
     for column, replacements in source.replace.items():
         if column not in frame.columns:
             raise UnknownColumn(column, frame.columns, where=f"{source.path}, replace")
@@ -48,84 +61,31 @@ def fingerprint(source: Source) -> str:
     """
     if source.scheme:
         return digest_of(source.path)
-    filesystem, path = _filesystem(source)
-    try:
-        return str(filesystem.ukey(path))
-    except (FileNotFoundError, OSError) as error:
-        raise UnreadableData(_no_such(error), where=source.path) from None
+    return fingerprint_of_file(source)
 
 
-def _filesystem(source: Source) -> tuple[Any, str]:
-    try:
-        filesystem, path = fsspec.core.url_to_fs(source.path)
-    except ImportError as error:
-        raise UnreadableData(f"reading it needs a package that is not installed: {error}", where=source.path) from None
-    except ValueError as error:
-        raise UnreadableData(f"no way to read such a URL: {error}", where=source.path) from None
-    return filesystem, path
-
-
-def _read_file(source: Source, missing: tuple[str, ...]) -> pd.DataFrame:
-    filesystem, path = _filesystem(source)
-    try:
-        with filesystem.open(path, "rb", compression=_compression(path)) as file:
-            return _read_parquet(file) if _is_parquet(source) else _read_csv(file, source, missing)
-    except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
-        raise UnreadableData(_no_such(error), where=source.path) from None
-    except UnicodeDecodeError as error:
-        raise UnreadableData(
-            f"not {source.encoding} text ({error.reason} at byte {error.start}); "
-            "name the file's encoding, for instance `source: {path: …, encoding: latin-1}`",
-            where=source.path,
-        ) from None
-    except pd.errors.EmptyDataError:
-        raise UnreadableData("expected a table, got an empty file", where=source.path) from None
-    except NOT_AS_CLAIMED as error:
-        kind = "Parquet" if _is_parquet(source) else f"CSV with {source.separator!r} between the columns"
-        raise UnreadableData(f"not {kind}: {' '.join(str(error).split())}", where=source.path) from None
-
-
-def _read_csv(file: Any, source: Source, missing: tuple[str, ...]) -> pd.DataFrame:
-    frame = pd.read_csv(
-        file,
-        sep=source.separator,
-        names=list(source.columns) if source.columns else None,
-        header=None if source.columns else 0,
-        skiprows=source.skip_rows,
-        encoding=source.encoding,
-        skipinitialspace=source.separator != " ",  # between two such separators lies an empty value
-        na_values=list(missing),
-        low_memory=False,
-        engine="c",
-    )
-    if not isinstance(frame.index, pd.RangeIndex):  # pandas makes row labels of the values that are too many
-        raise UnreadableData(
-            f"the rows hold more values than the {frame.shape[1]} columns that have a name; name every column",
-            where=source.path,
-        )
-    return frame
-
-
-def _read_parquet(file: Any) -> pd.DataFrame:
-    return pd.read_parquet(file)
+def _without(column: pd.Series, *, missing: tuple[str, ...]) -> pd.Series:
+    """The column without what stands for a missing value; numbers again where only that kept it from being some."""
+    if pd.api.types.is_numeric_dtype(column):
+        numbers = pd.to_numeric(pd.Series(missing, dtype=object), errors="coerce").dropna()
+        return column.mask(column.isin(numbers))
+    is_missing = column.isin(missing)
+    left = column.mask(is_missing)
+    if not is_missing.any() or pd.api.types.infer_dtype(left) != "string":
+        return left
+    numbers = pd.to_numeric(left, errors="coerce")
+    return numbers if numbers.notna().equals(left.notna()) and left.notna().any() else left
 
 
 def _replaced(column: pd.Series, replacements: dict[Cell, Cell]) -> pd.Series:
-    return column.astype(object).map(lambda value: replacements.get(value, value))
+    """The column with some values written differently, whatever type they were read in: ``"1"`` is 1 here as well."""
+    by_text = {cell_text(old): new for old, new in replacements.items()}
 
+    def written(value: Any) -> Any:
+        is_there = isinstance(value, WRITABLE) and value == value  # what is missing equals nothing, not even itself
+        return by_text.get(cell_text(value), value) if is_there else value
 
-def _is_parquet(source: Source) -> bool:
-    return source.format == "parquet" if source.format else source.path.endswith((".parquet", ".pq"))
-
-
-def _compression(path: str) -> str | None:
-    return {"gz": "gzip", "bz2": "bz2", "xz": "xz", "zst": "zstd"}.get(path.rsplit(".", 1)[-1])
-
-
-def _no_such(error: OSError) -> str:
-    if isinstance(error, IsADirectoryError):
-        return "expected a file, got a folder"
-    return "permission denied" if isinstance(error, PermissionError) else "no such file"
+    return column.astype(object).map(written)
 
 
 def _name_and_options(source: Source) -> tuple[str, dict[str, str]]:
@@ -136,7 +96,9 @@ def _name_and_options(source: Source) -> tuple[str, dict[str, str]]:
 def _read_sklearn(source: Source) -> pd.DataFrame:
     import sklearn.datasets
 
-    name, _ = _name_and_options(source)
+    name, options = _name_and_options(source)
+    if options:
+        raise UnreadableData(f"scikit-learn's datasets take no options, got {', '.join(options)}", where=source.path)
     loaders: dict[str, Callable[..., Any]] = {
         function.split("_", 1)[1]: getattr(sklearn.datasets, function)
         for function in ("fetch_california_housing", "fetch_covtype", "load_breast_cancer", "load_iris", "load_wine")
@@ -162,7 +124,7 @@ def _read_openml(source: Source) -> pd.DataFrame:
         asked = {"data_id": int(name)} if name.isdigit() else {"name": name, "version": version}
         bunch = fetch_openml(**asked, as_frame=True, parser="auto")
     except (OSError, ValueError) as error:
-        raise UnreadableData(f"OpenML did not give it: {' '.join(str(error).split())}", where=source.path) from None
+        raise UnreadableData(f"OpenML did not give it: {in_a_line(error)}", where=source.path) from None
     frame: pd.DataFrame = bunch.frame
     return frame
 
@@ -183,5 +145,5 @@ def _read_generator(source: Source) -> pd.DataFrame:
             )
     try:
         return GENERATORS[name](**{key: float(value) if "." in value else int(value) for key, value in options.items()})
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, MemoryError) as error:
         raise UnreadableData(f"the generator does not take these options: {error}", where=source.path) from None

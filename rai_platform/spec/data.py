@@ -1,13 +1,15 @@
 """Where a model's data come from, who the people in it are, and what is kept back for judging."""
 
+from collections import Counter
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from rai_platform.spec.policy import Strict
 
 Cell = str | bool | int | float
 Location = Annotated[str, Field(min_length=1)]
+INTERSECTION = "_x_"  # between the names of features that are crossed
 
 
 class Source(Strict):
@@ -21,7 +23,9 @@ class Source(Strict):
     format: Literal["csv", "parquet"] | None = Field(
         default=None, description="By the file's name where it is not given."
     )
-    separator: str = ","
+    separator: str = Field(default=",", description="One character between the columns of a CSV.")
+    decimal: str = Field(default=".", description="The decimal sign of the numbers in a CSV.")
+    thousands: str | None = Field(default=None, description="The sign between the thousands of the numbers in a CSV.")
     columns: tuple[str, ...] | None = Field(
         default=None, description="Names of the columns of a CSV without a header line."
     )
@@ -30,6 +34,31 @@ class Source(Strict):
     replace: dict[str, dict[Cell, Cell]] = Field(
         default_factory=dict, description="By column: values to be written differently, `{income: {'>50K.': '>50K'}}`."
     )
+
+    @field_validator("separator", "decimal", "thousands")
+    @classmethod
+    def _is_one_sign(cls, sign: str | None) -> str | None:
+        if sign is not None and len(sign) != 1:
+            raise ValueError(f"expected one character, got {sign!r}")
+        return sign
+
+    @field_validator("encoding")
+    @classmethod
+    def _is_an_encoding(cls, encoding: str) -> str:
+        try:
+            "".encode(encoding)
+        except (LookupError, ValueError):
+            raise ValueError(f"no encoding {encoding!r}; say utf-8, latin-1, cp1252 or utf-16, for instance") from None
+        return encoding
+
+    @model_validator(mode="after")
+    def _signs_differ(self) -> Self:
+        signs = [sign for sign in (self.separator, self.decimal, self.thousands) if sign is not None]
+        if len(set(signs)) < len(signs):
+            raise ValueError(
+                f"`separator`, `decimal` and `thousands` have to differ, got {' and '.join(map(repr, signs))}"
+            )
+        return self
 
     @property
     def scheme(self) -> str:
@@ -50,6 +79,9 @@ class DataSpec(Strict):
     exclude: tuple[str, ...] = Field(default=(), description="Columns that the model does not see.")
     weight: str | None = Field(
         default=None, description="A column of sampling weights, used in training and in every rate."
+    )
+    categories: tuple[str, ...] = Field(
+        default=(), description="Columns whose values are names, whatever they look like: codes, postcodes."
     )
     missing: tuple[str, ...] = Field(default=(), description="Texts that stand for a missing value, such as `?`.")
     rules: str | None = Field(default=None, description="A pandera schema (YAML) that the table must satisfy.")
@@ -73,6 +105,23 @@ class SensitiveFeature(Strict):
     def _edges_rise(self) -> Self:
         if isinstance(self.bins, tuple) and (not self.bins or list(self.bins) != sorted(set(self.bins))):
             raise ValueError("`bins` as a list are edges: give at least one, each larger than the one before")
+        return self
+
+    @model_validator(mode="after")
+    def _values_have_one_group(self) -> Self:
+        if not isinstance(self.bins, dict):
+            return self
+        if not self.bins or not all(self.bins.values()):
+            raise ValueError("`bins` as a mapping are groups of values: give at least one group, and each a value")
+        counted = Counter(str(value) for values in self.bins.values() for value in values)
+        if doubled := [value for value, count in counted.items() if count > 1]:
+            raise ValueError(f"`bins` put a value into two groups: {', '.join(doubled)}")
+        return self
+
+    @model_validator(mode="after")
+    def _is_no_intersection(self) -> Self:
+        if INTERSECTION in self.name:
+            raise ValueError(f"{INTERSECTION!r} stands in the names of intersections: call {self.name!r} otherwise")
         return self
 
     @property

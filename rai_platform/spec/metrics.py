@@ -16,6 +16,8 @@ class Metric:
         by_group: whether it is judged for every sensitive feature and intersection, or once.
         meaning: what the value is, in one line.
         options: what else a requirement on it may say.
+        is_share: whether it lies between -1 and 1, so that a limit of 5 means 5 % and says 500 %.
+        strength_is_share: whether the strength of its perturbation is a share of the cells.
     """
 
     assets: tuple[str, ...]
@@ -23,23 +25,26 @@ class Metric:
     by_group: bool
     meaning: str
     options: tuple[Option, ...] = ()
+    is_share: bool = True
+    strength_is_share: bool = False
 
 
 def _fairness(good: Literal["high", "low"], meaning: str) -> Metric:
     return Metric(assets=("fairness_report",), good=good, by_group=True, meaning=meaning)
 
 
-def _performance(good: Literal["high", "low"], meaning: str) -> Metric:
-    return Metric(assets=("performance_report",), good=good, by_group=False, meaning=meaning)
+def _performance(good: Literal["high", "low"], meaning: str, *, is_share: bool = True) -> Metric:
+    return Metric(assets=("performance_report",), good=good, by_group=False, meaning=meaning, is_share=is_share)
 
 
-def _robustness(meaning: str) -> Metric:
+def _robustness(meaning: str, *, strength_is_share: bool = False) -> Metric:
     return Metric(
         assets=("robustness_scores",),
         good="low",
         by_group=False,
         options=("strength",),
         meaning=f"accuracy lost when {meaning}",
+        strength_is_share=strength_is_share,
     )
 
 
@@ -73,6 +78,7 @@ METRICS: dict[str, Metric] = {
         good="high",
         by_group=True,
         meaning="rows of the smallest group to learn from",
+        is_share=False,
     ),
     "label_rate_ratio": Metric(
         assets=("training_data",),
@@ -83,7 +89,7 @@ METRICS: dict[str, Metric] = {
     "accuracy": _performance("high", "share of decisions that agree with the label"),
     "balanced_accuracy": _performance("high", "mean of true positive rate and true negative rate"),
     "roc_auc": _performance("high", "chance that a positive row scores above a negative one"),
-    "log_loss": _performance("low", "mean negative log likelihood of the labels under the scores"),
+    "log_loss": _performance("low", "mean negative log likelihood of the labels under the scores", is_share=False),
     "brier_score": _performance("low", "mean squared difference between score and label"),
     "expected_calibration_error": _performance("low", "mean distance of score and observed rate over ten bins"),
     "accuracy_gain": _performance("high", "accuracy above that of always giving the majority's answer"),
@@ -106,15 +112,17 @@ METRICS: dict[str, Metric] = {
         by_group=False,
         options=("top", "features"),
         meaning="how many forbidden features are among those that move the score most",
+        is_share=False,
     ),
     "additivity_error": Metric(
         assets=("shap_explanations",),
         good="low",
         by_group=False,
         meaning="largest gap between a row's output and its base value plus attributions, in units of the output's spread",
+        is_share=False,
     ),
     "accuracy_drop_under_noise": _robustness("numbers are measured with noise"),
-    "accuracy_drop_under_missing_values": _robustness("values go missing"),
-    "accuracy_drop_under_category_swaps": _robustness("categories are mixed up"),
+    "accuracy_drop_under_missing_values": _robustness("values go missing", strength_is_share=True),
+    "accuracy_drop_under_category_swaps": _robustness("categories are mixed up", strength_is_share=True),
     "accuracy_drop_under_shift": _robustness("all numbers drift one way"),
 }

@@ -6,7 +6,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from rai_platform.errors import did_you_mean
-from rai_platform.spec.data import DataSpec, Location, SensitiveFeature, Source, Split
+from rai_platform.spec.data import INTERSECTION, DataSpec, Location, SensitiveFeature, Source, Split
 from rai_platform.spec.policy import PolicyOverlay, Strict
 
 ASSETS = (
@@ -21,7 +21,6 @@ ASSETS = (
     "model_card",
     "production_model",
 )
-INTERSECTION = "_x_"
 
 
 class Estimator(Strict):
@@ -78,6 +77,7 @@ class Mitigation(Strict):
     ] = "demographic_parity"
     sensitive_features: tuple[str, ...] | None = Field(
         default=None,
+        min_length=1,
         description="The features it equalizes, crossed where there are several; the first declared by default.",
     )
     params: dict[str, Any] = Field(

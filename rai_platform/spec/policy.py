@@ -66,6 +66,12 @@ class Requirement(Strict):
         wanted, other = ("min", "max") if metric.good == "high" else ("max", "min")
         if getattr(self, wanted) is None or getattr(self, other) is not None:
             raise ValueError(f"{self.metric} is good when it is {metric.good}: give `{wanted}`, and no `{other}`")
+        if metric.is_share and abs(getattr(self, wanted)) > 1:
+            raise ValueError(f"{self.metric} is a share: write `{wanted}: 0.05` for 5 %, got {getattr(self, wanted):g}")
+        if metric.strength_is_share and (self.strength or 0) > 1:
+            raise ValueError(
+                f"the strength of {self.metric} is a share of the cells, from 0 to 1, got {self.strength:g}"
+            )
         if not metric.by_group and self.sensitive_features != "all":
             raise ValueError(f"{self.metric} is judged once, not by group: leave out `sensitive_features`")
         for option in ("strength", "top", "features"):

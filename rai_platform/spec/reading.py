@@ -4,17 +4,16 @@ import hashlib
 import importlib.resources
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any
 
 import yaml
-from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
 
 from rai_platform.errors import InvalidSpec, did_you_mean
 from rai_platform.spec.digests import digest_of
+from rai_platform.spec.mistakes import Lines, kind, validated
 from rai_platform.spec.model import ModelSpec
 from rai_platform.spec.policy import Policy, PolicyOverlay, named_features
 from rai_platform.spec.yaml_text import load_yaml
@@ -22,19 +21,6 @@ from rai_platform.spec.yaml_text import load_yaml
 COMPONENT_TYPE = "rai_platform.pipeline.ResponsibleModel"
 COMPONENT_KEYS = ("type", "attributes", "requirements", "post_processing", "template_vars_module")
 TEMPLATE = re.compile(r"\{\{\s*(.*?)\s*\}\}")
-M = TypeVar("M", bound=BaseModel)
-Place = tuple[str | int, ...]
-IN_WORDS = {  # what pydantic wants, in the words of YAML
-    "string_type": "text",
-    "bool_type": "true or false",
-    "int_type": "a whole number",
-    "int_parsing": "a whole number",
-    "float_type": "a number",
-    "float_parsing": "a number",
-    "tuple_type": "a list",
-    "dict_type": "a mapping",
-    "model_type": "a mapping",
-}
 PATHS = (
     ("data", "source"),
     ("data", "rules"),
@@ -74,9 +60,12 @@ def read_model(path: Path, *, environment: Mapping[str, str], working_folder: Pa
     Raises:
         InvalidSpec: the file cannot be read or does not declare a model; all problems are listed.
     """
-    real = path.resolve()
+    try:
+        real = path.resolve()
+    except (OSError, RuntimeError, ValueError) as error:  # links in a circle, a name no file can have
+        raise InvalidSpec(f"cannot be read: {error}", where=str(path)) from None
     document = _read_yaml(real)
-    _must_declare_a_model(document, _Lines(real, prefix=()), where=str(path))
+    _must_declare_a_model(document, Lines(real, prefix=()), where=str(path))
     attributes = resolve_attributes(
         document["attributes"],
         folder=real.parent,
@@ -84,8 +73,8 @@ def read_model(path: Path, *, environment: Mapping[str, str], working_folder: Pa
         working_folder=working_folder,
         where=str(path),
     )
-    lines = _Lines(real, prefix=("attributes",))
-    spec = _validated(ModelSpec, attributes, where=str(path), lines=lines)
+    lines = Lines(real, prefix=("attributes",))
+    spec = validated(ModelSpec, attributes, where=str(path), lines=lines)
     policy = _policy_of(spec)
     for feature in named_features(policy):
         if feature not in spec.group_features:
@@ -94,10 +83,23 @@ def read_model(path: Path, *, environment: Mapping[str, str], working_folder: Pa
                 f"declared: {', '.join(spec.group_features) or 'none'}",
                 where=str(path),
             )
-    return ModelDefinition(spec=spec, policy=policy, path=real)
+    definition = ModelDefinition(spec=spec, policy=policy, path=real)
+    _must_ask_for_something(definition, where=str(path))
+    return definition
 
 
-def _must_declare_a_model(document: dict[str, Any], lines: "_Lines", *, where: str) -> None:
+def _must_ask_for_something(definition: ModelDefinition, *, where: str) -> None:
+    from rai_platform.spec.requirements import blocking_checks  # which needs the definition
+
+    if not blocking_checks(definition):
+        raise InvalidSpec(
+            "the policy has no requirement that release depends on, so that any model would be released; give at least "
+            "one whose severity is `block`",
+            where=where,
+        )
+
+
+def _must_declare_a_model(document: dict[str, Any], lines: Lines, *, where: str) -> None:
     unknown = [str(key) for key in document if key not in COMPONENT_KEYS]
     known = ", ".join(COMPONENT_KEYS)
     problems = [
@@ -105,7 +107,7 @@ def _must_declare_a_model(document: dict[str, Any], lines: "_Lines", *, where: s
         for key in unknown
     ]
     if document.get("type") != COMPONENT_TYPE or not isinstance(document.get("attributes"), dict):
-        got = f"type {document.get('type')!r}, attributes {type(document.get('attributes')).__name__}"
+        got = f"type {document.get('type')!r}, attributes {kind(document.get('attributes'))}"
         problems.append(f"expected `type: {COMPONENT_TYPE}` and a mapping `attributes`, got {got}")
     if problems:
         raise InvalidSpec("\n".join(problems), where=where)
@@ -123,7 +125,7 @@ def read_policy(path: Path) -> PolicyOverlay:
     Raises:
         InvalidSpec: it cannot be read or is no policy.
     """
-    return _validated(PolicyOverlay, _read_yaml(path), where=str(path), lines=_Lines(path, prefix=()))
+    return validated(PolicyOverlay, _read_yaml(path), where=str(path), lines=Lines(path, prefix=()))
 
 
 def resolve_attributes(
@@ -141,7 +143,7 @@ def resolve_attributes(
             return value
         text = TEMPLATE.sub(lambda found: _variable(found[1], environment, ".".join(at), problems), value)
         if at in PATHS or (at[-1] == "path" and at[:-1] in PATHS):
-            return _absolute(text.strip(), working_folder if value.lstrip().startswith("{{") else folder)
+            return _absolute(text.strip(), working_folder if value.lstrip().startswith("{{") else folder, at, problems)
         return text
 
     resolved: dict[str, Any] = resolve(attributes, ())
@@ -161,11 +163,15 @@ def _variable(expression: str, environment: Mapping[str, str], at: str, problems
     return environment[name]
 
 
-def _absolute(text: str, folder: Path) -> str:
+def _absolute(text: str, folder: Path, at: tuple[str, ...], problems: list[str]) -> str:
     if not text or "://" in text or text.startswith(("sklearn:", "openml:", "generator:")):
         return text
-    path = Path(text).expanduser()
-    return str(path if path.is_absolute() else (folder / path).resolve())
+    try:
+        path = Path(text).expanduser()
+        return str(path if path.is_absolute() else (folder / path).resolve())
+    except (OSError, RuntimeError, ValueError) as error:  # somebody's home that is not there, a name no file can have
+        problems.append(f"{'.'.join(at)}: no path can be {text!r}: {error}")
+        return text
 
 
 def _policy_of(spec: ModelSpec) -> Policy:
@@ -192,116 +198,10 @@ def _read_yaml(path: Path) -> dict[str, Any]:
         raise InvalidSpec("expected a YAML file, got a folder", where=str(path)) from None
     except UnicodeDecodeError as error:
         raise InvalidSpec(f"expected UTF-8 text: {error}", where=str(path)) from None
+    except OSError as error:
+        raise InvalidSpec(f"cannot be read: {error.strerror}", where=str(path)) from None
     except yaml.YAMLError as error:
         raise InvalidSpec(f"not valid YAML: {' '.join(str(error).split())}", where=str(path)) from None
     if not isinstance(document, dict):
-        raise InvalidSpec(f"expected a mapping, got {type(document).__name__}", where=str(path))
+        raise InvalidSpec(f"expected a mapping, got {kind(document)}", where=str(path))
     return document
-
-
-class _Lines:
-    """The line of a YAML file on which a key stands, so that a mistake can be found."""
-
-    def __init__(self, path: Path, *, prefix: tuple[str, ...]) -> None:
-        self._root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
-        self._prefix = prefix
-
-    def of(self, location: Place) -> int:
-        node, line = self._root, 1
-        for part in (*self._prefix, *location):
-            found = next((pair for pair in _children(node) if pair[0] == part), None)
-            if found is not None:
-                _, line, node = found
-        return line
-
-
-def _children(node: yaml.Node | None) -> Iterator[tuple[str | int, int, yaml.Node]]:
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            yield key.value, key.start_mark.line + 1, value
-    if isinstance(node, yaml.SequenceNode):
-        for index, value in enumerate(node.value):
-            yield index, value.start_mark.line + 1, value
-
-
-def _validated(model: type[M], value: Any, *, where: str, lines: _Lines) -> M:
-    try:
-        return model.model_validate(value)
-    except ValidationError as error:
-        raise InvalidSpec("\n".join(_problems(model, error.errors(), value, lines)), where=where) from None
-
-
-def _problems(model: type[BaseModel], details: list[ErrorDetails], value: Any, lines: _Lines) -> list[str]:
-    """One sentence for every place at which something is wrong, whatever the number of ways it could have been written."""
-    at: dict[Place, list[ErrorDetails]] = {}
-    for detail in _deepest_branches(details):
-        at.setdefault(_place(detail, value), []).append(detail)
-    return [
-        f"line {lines.of(place)}, {'.'.join(str(part) for part in place) or 'attributes'}: {_told(model, found)}"
-        for place, found in at.items()
-    ]
-
-
-def _deepest_branches(details: list[ErrorDetails]) -> list[ErrorDetails]:
-    """Without what the other ways of writing a value would have wanted: of a union only the branch that got furthest."""
-    return [
-        detail
-        for detail in details
-        if not any(
-            len(other["loc"]) > len(detail["loc"])
-            and other["loc"][: len(detail["loc"]) - 1] == detail["loc"][:-1]
-            and detail["type"] in ("string_type", "literal_error", "tuple_type", "dict_type", "none_required")
-            and other["loc"][len(detail["loc"]) - 1] != detail["loc"][-1]
-            for other in details
-        )
-    ]
-
-
-def _place(detail: ErrorDetails, value: Any) -> Place:
-    """Where a mistake is in what was written, without the words by which pydantic says which way of writing it tried."""
-    place: list[str | int] = []
-    for part in detail["loc"]:
-        is_there = part in value if isinstance(value, dict) else isinstance(value, list) and isinstance(part, int)
-        if is_there:
-            value = value[part]
-            place.append(part)
-    return (*place, detail["loc"][-1]) if detail["type"] == "missing" else tuple(place)
-
-
-def _told(model: type[BaseModel], details: list[ErrorDetails]) -> str:
-    first = details[0]
-    if first["type"] == "extra_forbidden":
-        known = _keys_at(model, first["loc"][:-1])
-        return f"unknown key{did_you_mean(str(first['loc'][-1]), known)}; known: {', '.join(known)}"
-    if first["type"] == "missing":
-        return "is missing"
-    if first["type"] == "value_error":
-        return " ".join(detail["msg"].removeprefix("Value error, ") for detail in details)
-    wanted, given = " or ".join(dict.fromkeys(_wanted(detail) for detail in details)), first["input"]
-    got = repr(given) if not isinstance(given, dict | list) else "a mapping" if isinstance(given, dict) else "a list"
-    return f"{wanted[0].lower()}{wanted[1:].replace(' or expected ', ' or ')}, got {got}"
-
-
-def _wanted(detail: ErrorDetails) -> str:
-    if detail["type"] in IN_WORDS:
-        return f"expected {IN_WORDS[detail['type']]}"
-    return detail["msg"].replace("Input should be ", "expected ")
-
-
-def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    for inner in get_args(annotation):
-        yield from _models_in(inner)
-
-
-def _keys_at(model: type[BaseModel], location: tuple[str | int, ...]) -> list[str]:
-    current: list[type[BaseModel]] = [model]
-    for part in location:
-        named = [candidate for candidate in current if candidate.__name__ == part]
-        fields = [candidate.model_fields[part] for candidate in current if part in candidate.model_fields]
-        if named:
-            current = named
-        elif fields:
-            current = [inner for field in fields for inner in _models_in(field.annotation)] or current
-    return sorted({key for candidate in current for key in candidate.model_fields})

@@ -6,15 +6,35 @@ from typing import Any
 import yaml
 
 TRUTH_VALUE = "tag:yaml.org,2002:bool"
+DEEPEST, MOST_VALUES = 50, 100_000  # of anything a person writes
 
 
 def load_yaml(text: str) -> Any:
     """What a YAML text says: ``true`` and ``false`` are truth values, ``yes``, ``no``, ``on`` and ``off`` are words.
 
     Raises:
-        yaml.YAMLError: it is no YAML, or a key is there twice.
+        yaml.YAMLError: it is no YAML, a key is there twice, or it is larger than anything a person writes.
     """
-    return _AsPeopleMean(text).get_single_data()
+    try:
+        document = _AsPeopleMean(text).get_single_data()
+    except RecursionError:
+        raise yaml.YAMLError("it is nested too deeply") from None
+    _must_be_of_human_size(document)
+    return document
+
+
+def _must_be_of_human_size(document: Any) -> None:
+    """Refuses what aliases make endless: a value inside itself, or a thousand of a thousand of a thousand."""
+    left, counted = [(document, 0)], 0
+    while left:
+        value, depth = left.pop()
+        counted += 1
+        if depth > DEEPEST or counted > MOST_VALUES:
+            raise yaml.YAMLError(
+                f"expected at most {MOST_VALUES:,} values, nested {DEEPEST} deep, once every alias is written out"
+            )
+        inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+        left.extend((item, depth + 1) for item in inner)
 
 
 class _AsPeopleMean(yaml.SafeLoader):

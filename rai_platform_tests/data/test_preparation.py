@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rai_platform.data.preparation import group_of_rows, labels, like, typed_column, weights
+from rai_platform.data.columns import group_of_rows, labels, typed_column, weights
+from rai_platform.data.preparation import like
 from rai_platform.errors import InvalidSpec, UnknownColumn, UnsuitableData
 from rai_platform.spec.data import DataSpec, SensitiveFeature
 from rai_platform_tests.data.declared import prepare, prepare_whole
@@ -134,7 +135,7 @@ def test_the_positive_label_is_found_however_it_is_written(values, positive, exp
     [
         ([1, 1, 1], 1, "expected two labels, got only '1': there is nothing to tell apart"),
         (["a", "b", "c"], "a", "expected two labels, got 3: 'a', 'b', 'c'; merge them with `source: {replace:"),
-        (["good", "bad"], "Good", "the positive label 'Good' does not occur; labels: 'bad', 'good'"),
+        (["good", "bad"], "Good", "the positive label 'Good' does not occur; did you mean 'good'?; labels: 'bad', 'good'"),
         ([0, 1], 2, "the positive label '2' does not occur; labels: '0', '1'"),
         ([1, None, 0, None], 1, "2 of 4 rows have no label; leave them out of the file, or fill them in"),
         (list(range(50)), 1, "got 50: '0', '1', '10'"),

@@ -111,7 +111,6 @@ def test_extends_none_starts_from_nothing(define: Definer) -> None:
     policy = define(policy={"extends": "none", "requirements": [{"metric": "accuracy", "min": 0.6}]}).policy
     assert [requirement.metric for requirement in policy.requirements] == ["accuracy"]
     assert (policy.name, policy.confidence, policy.on_insufficient_evidence) == ("inline", 0.95, "refuse")
-    assert define(policy={"extends": "none"}).policy.requirements == ()
 
 
 def test_of_two_requirements_on_the_same_metric_and_feature_the_later_holds() -> None:

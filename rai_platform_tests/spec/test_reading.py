@@ -224,13 +224,13 @@ def test_a_value_that_may_be_written_in_several_ways_gives_one_problem_and_no_no
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("", "expected a mapping, got NoneType"),
-        ("- a", "expected a mapping, got list"),
+        ("", "expected a mapping, got nothing"),
+        ("- a", "expected a mapping, got a list"),
         ("a: [", "not valid YAML"),
         ("? [a]\n: b", "not valid YAML"),
         ("type: somebody.Else\nattributes: {}", f"expected `type: {COMPONENT_TYPE}`"),
-        (f"type: {COMPONENT_TYPE}", "attributes NoneType"),
-        (f"type: {COMPONENT_TYPE}\nattributes: [name]", "attributes list"),
+        (f"type: {COMPONENT_TYPE}", "attributes nothing"),
+        (f"type: {COMPONENT_TYPE}\nattributes: [name]", "attributes a list"),
     ],
 )
 def test_what_is_no_model_at_all_is_refused_in_words(text: str, told: str, model_file: ModelFile) -> None:

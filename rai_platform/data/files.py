@@ -1,0 +1,169 @@
+"""CSV and Parquet, in files and behind URLs."""
+
+import json
+import lzma
+import zlib
+from collections.abc import Collection
+from typing import Any
+
+import fsspec
+import pandas as pd
+
+from rai_platform.errors import UnreadableData
+from rai_platform.spec.data import Source
+
+# What pandas, pyarrow and the decompressors raise on bytes that are not what the source says.
+NOT_AS_CLAIMED = (pd.errors.ParserError, ValueError, LookupError, OSError, EOFError, zlib.error, lzma.LZMAError)
+COMPRESSIONS = {"gz": "gzip", "bz2": "bz2", "xz": "xz", "zst": "zstd", "zip": "zip"}
+OTHER_SEPARATORS = (";", "\t", "|", ",")
+LOOKED_AT_BYTES = 65_536
+SECONDS_TO_CONNECT, SECONDS_TO_ANSWER = 15, 60  # of a web server; the whole of a large file may take longer
+BEGINNINGS = {  # of files that are no CSV, however they are called
+    b"PAR1": "this is Parquet: say `source: {path: …, format: parquet}`",
+    b"PK\x03\x04": "this is an Excel or zip file: save its table as CSV or Parquet",
+    b"\xd0\xcf\x11\xe0": "this is an Excel file: save its table as CSV or Parquet",
+    b"\x1f\x8b": "this is compressed: give it the ending .gz",
+}
+
+
+def read_file(source: Source, *, missing: tuple[str, ...], texts: Collection[str]) -> pd.DataFrame:
+    """The table as it is in the file; arguments and errors are those of ``read_table``."""
+    filesystem, path = _filesystem(source)
+    try:
+        with filesystem.open(path, "rb", compression=COMPRESSIONS.get(path.rsplit(".", 1)[-1].lower())) as file:
+            return _read_parquet(file) if is_parquet(source) else _read_csv(file, source, missing, texts)
+    except UnreadableData:
+        raise
+    except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
+        raise UnreadableData(_no_such(error), where=source.path) from None
+    except UnicodeDecodeError as error:
+        raise UnreadableData(
+            f"not {source.encoding} text ({error.reason} at byte {error.start}); "
+            "name the file's encoding, for instance `source: {path: …, encoding: latin-1}`",
+            where=source.path,
+        ) from None
+    except pd.errors.EmptyDataError:
+        raise UnreadableData("expected a table, got an empty file", where=source.path) from None
+    except TimeoutError:
+        raise UnreadableData("cannot be fetched: the server does not answer", where=source.path) from None
+    except NOT_AS_CLAIMED as error:
+        kind = "Parquet" if is_parquet(source) else f"CSV with {source.separator!r} between the columns"
+        raise UnreadableData(f"not {kind}: {in_a_line(error)}", where=source.path) from None
+    except Exception as error:
+        if not _is_far(source):
+            raise
+        raise UnreadableData(f"cannot be fetched: {_named(error)}", where=source.path) from None
+
+
+def fingerprint_of_file(source: Source) -> str:
+    """A text that changes when the file changes: its size and time, for an object its ETag.
+
+    Raises:
+        UnreadableData: nothing is there.
+    """
+    filesystem, path = _filesystem(source)
+    try:
+        return str(filesystem.ukey(path))
+    except OSError as error:
+        raise UnreadableData(_no_such(error), where=source.path) from None
+    except Exception as error:
+        if not _is_far(source):
+            raise
+        raise UnreadableData(f"cannot be fetched: {_named(error)}", where=source.path) from None
+
+
+def is_parquet(source: Source) -> bool:
+    """Whether the file is Parquet, as far as its name or the spec tells."""
+    return source.format == "parquet" if source.format else source.path.lower().endswith((".parquet", ".pq"))
+
+
+def in_a_line(error: Exception) -> str:
+    """What an error says, without its line breaks."""
+    return " ".join(str(error).split())
+
+
+def _filesystem(source: Source) -> tuple[Any, str]:
+    options: dict[str, Any] = {}
+    if source.path.startswith(("http://", "https://")):
+        import aiohttp
+
+        waits = aiohttp.ClientTimeout(total=None, sock_connect=SECONDS_TO_CONNECT, sock_read=SECONDS_TO_ANSWER)
+        options = {"client_kwargs": {"timeout": waits}}
+    try:
+        filesystem, path = fsspec.core.url_to_fs(source.path, **options)
+    except ImportError as error:
+        raise UnreadableData(f"reading it needs a package that is not installed: {error}", where=source.path) from None
+    except (ValueError, OSError) as error:
+        raise UnreadableData(f"no way to read such a URL: {in_a_line(error)}", where=source.path) from None
+    return filesystem, path
+
+
+def _read_csv(file: Any, source: Source, missing: tuple[str, ...], texts: Collection[str]) -> pd.DataFrame:
+    _must_be_text(file.read(LOOKED_AT_BYTES), source)
+    file.seek(0)
+    frame = pd.read_csv(
+        file,
+        sep=source.separator,
+        names=list(source.columns) if source.columns else None,
+        header=None if source.columns else 0,
+        skiprows=source.skip_rows,
+        encoding=source.encoding,
+        skipinitialspace=source.separator != " ",  # between two such separators lies an empty value
+        na_values=list(missing),
+        decimal=source.decimal,
+        thousands=source.thousands,
+        dtype=dict.fromkeys(texts, str),
+        low_memory=False,
+        engine="c",
+    )
+    if not isinstance(frame.index, pd.RangeIndex):  # pandas makes row labels of the values that are too many
+        raise UnreadableData(
+            f"the rows hold more values than the {frame.shape[1]} columns that have a name; name every column",
+            where=source.path,
+        )
+    if frame.shape[1] == 1 and (
+        found := next((sign for sign in OTHER_SEPARATORS if sign in str(frame.columns[0])), "")
+    ):
+        raise UnreadableData(
+            f"one column, called {frame.columns[0]!r}; if {found!r} separates the columns, say "
+            f"`source: {{path: …, separator: {json.dumps(found)}}}`",
+            where=source.path,
+        )
+    return frame
+
+
+def _must_be_text(beginning: bytes, source: Source) -> None:
+    for signature, what in BEGINNINGS.items():
+        if beginning.startswith(signature):
+            raise UnreadableData(f"not CSV: {what}", where=source.path)
+    if b"\0" in beginning and not source.encoding.lower().startswith(("utf-16", "utf_16", "utf-32", "utf_32")):
+        # pandas would end a value at such a byte, and say nothing
+        raise UnreadableData(
+            "not text: there are zero bytes in it; if it is UTF-16, say `source: {path: …, encoding: utf-16}`",
+            where=source.path,
+        )
+
+
+def _read_parquet(file: Any) -> pd.DataFrame:
+    import pyarrow.parquet as pq
+
+    frame: pd.DataFrame = pq.ParquetFile(file).read().to_pandas()
+    named = [name for name in frame.index.names if name is not None]
+    return frame.reset_index(named) if named else frame  # an index with a name is a column
+
+
+def _no_such(error: OSError) -> str:
+    if isinstance(error, IsADirectoryError):
+        return "expected a file, got a folder"
+    if isinstance(error, PermissionError):
+        return "permission denied"
+    return "no such file" if error.__cause__ is None else f"cannot be fetched: {error.__cause__}"
+
+
+def _is_far(source: Source) -> bool:
+    """Whether a foreign file system answers, which may raise anything; nearer, that is a fault of our own."""
+    return "://" in source.path
+
+
+def _named(error: Exception) -> str:
+    return f"{type(error).__name__}: {in_a_line(error)}"
