@@ -26,7 +26,7 @@ def build_estimator(spec: Estimator) -> Any:
     Raises:
         UnusableEstimator: the path leads nowhere, the parameters do not fit, or it is no classifier.
     """
-    factory = _imported(spec.type)
+    factory = imported(spec.type)
     accepted = _parameters(factory)
     for name in spec.params:
         if accepted is not None and name not in accepted:
@@ -102,7 +102,12 @@ def positive_scores(estimator: Any, inputs: Any) -> tuple[np.typing.NDArray[np.f
     return np.asarray(estimator.decision_function(inputs), dtype="float64"), False
 
 
-def _imported(path: str) -> Any:
+def imported(path: str) -> Any:
+    """What an import path names, a class or a function.
+
+    Raises:
+        UnusableEstimator: it leads nowhere, or to something that cannot be called.
+    """
     module_name, _, name = path.rpartition(".")
     if not module_name:
         raise UnusableEstimator(

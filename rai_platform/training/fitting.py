@@ -12,6 +12,7 @@ from rai_platform.data.sample import Sample
 from rai_platform.errors import InvalidSpec, UnusableEstimator, did_you_mean
 from rai_platform.spec.model import Mitigation, ModelSpec
 from rai_platform.training.estimator_code import estimator_code
+from rai_platform.training.estimator_code import estimator_code
 from rai_platform.training.estimators import build_estimator, build_preprocessing, builds_own_preprocessing
 from rai_platform.training.manifest import Feature, GroupThresholds, Manifest, ThresholdStep
 from rai_platform.training.model import PREPROCESSING, TrainedModel, joined_groups
@@ -173,6 +174,7 @@ def _manifest(estimator: Any, spec: ModelSpec, sample: Sample, **composition: An
         **{
             "composition": "single",
             "estimator": asked.type,
+            "estimator_code": estimator_code(asked.type),
             "estimator_code": estimator_code(asked.type),
             "features": tuple(
                 Feature(name=str(name), kind="category" if sample.features[name].dtype == object else "number")

@@ -33,12 +33,15 @@ def verified_files(candidate: Candidate, read: Callable[[str, ModelFile], bytes]
         read: gives the bytes of a file by its name.
 
     Raises:
-        TamperedArtifact: the manifest or a file is not what the digest says.
+        TamperedArtifact: the manifest, a file or the estimator's code is not what the digest says.
     """
+    from rai_platform.training.estimator_code import must_be_the_same_code
+
     if candidate.manifest.composition != "given" and candidate.model_digest != model_digest(
         candidate.manifest, candidate.files
     ):
         raise TamperedArtifact("the manifest and files of the model do not give its digest", where=candidate.model)
+    must_be_the_same_code(candidate.manifest)
     files = {}
     for name, file in candidate.files.items():
         files[name] = read(name, file)

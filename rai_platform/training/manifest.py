@@ -46,6 +46,8 @@ class Manifest:
         composition: ``single`` estimator; ``weighted`` mean of several (ExponentiatedGradient); ``group_thresholds`` on
             one (ThresholdOptimizer); ``given``: somebody else's scores, no model at all.
         estimator: import path of the estimator, or the column of given scores.
+        estimator_code: the distribution and version that the estimator is from, or the digest of the file that defines it;
+            None for given scores.
         features: the columns it sees, in order.
         group_features: sensitive features it needs to decide about a person; empty for most models.
         positive_label: what a decision of 1 stands for.
@@ -59,6 +61,7 @@ class Manifest:
 
     composition: Composition
     estimator: str
+    estimator_code: str | None = None
     features: tuple[Feature, ...]
     group_features: tuple[str, ...] = ()
     positive_label: str
