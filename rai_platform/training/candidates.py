@@ -12,7 +12,14 @@ from rai_platform.data.preparation import record_hashes, telling_columns
 from rai_platform.data.report import DataReport
 from rai_platform.data.sample import Sample
 from rai_platform.data.sources import read_table
-from rai_platform.errors import EvidenceMismatch, InvalidSpec, TamperedArtifact, UnknownColumn, UnsuitableData
+from rai_platform.errors import (
+    EvidenceMismatch,
+    InvalidSpec,
+    TamperedArtifact,
+    UnknownColumn,
+    UnsuitableData,
+    UnusableEstimator,
+)
 from rai_platform.spec.digests import digest_of
 from rai_platform.spec.model import GivenPredictions, ModelSpec
 from rai_platform.spec.reading import ModelDefinition
@@ -28,6 +35,8 @@ from rai_platform.training.predictions import Predictions
 
 RECORDED_LIBRARIES = ("scikit-learn", "fairlearn", "numpy", "pandas", "skops", "rai-platform")
 COMPARED_ROWS = 10_000
+ASKED_AGAIN, ASKED_ALONE = 64, 16
+SCORES_AGREE = 1e-9  # sums of many numbers come out a little otherwise for one row than for many
 
 
 def train_candidate(
@@ -43,7 +52,8 @@ def train_candidate(
     """A trained candidate whose files were written, read back and found to predict the same.
 
     Raises:
-        BadInput: the spec's estimator cannot be trained on these data, or not be saved without pickle.
+        BadInput: the spec's estimator cannot be trained on these data, not be saved without pickle, or answers people
+            otherwise alone than together.
         TamperedArtifact: the model read back predicts otherwise than the one that was trained.
     """
     model, warnings = fit_model(definition.spec, sample)
@@ -66,6 +76,7 @@ def train_candidate(
         created_at=now,
     )
     _must_predict_the_same(model, load_model(candidate, store), sample.take(np.arange(min(sample.n, COMPARED_ROWS))))
+    _must_answer_each_person_alone(model, sample)
     return candidate, model
 
 
@@ -246,6 +257,35 @@ def _must_predict_the_same(trained: TrainedModel, loaded: TrainedModel, sample: 
             "the model read back from its files scores otherwise than the one that was trained; it does not count as saved",
             where=trained.manifest.estimator,
         )
+
+
+def _must_answer_each_person_alone(model: TrainedModel, sample: Sample) -> None:
+    """What was measured on many people at once holds for the one who asks only if nobody's answer depends on the others."""
+    together = sample.take(np.arange(min(sample.n, COMPARED_ROWS)))
+    asked = np.random.default_rng(0).permutation(together.n)[:ASKED_AGAIN]
+    everybody = _answers(model, together)
+    alone = [_answers(model, together.take(asked[place : place + 1])) for place in range(min(ASKED_ALONE, len(asked)))]
+    ways = {
+        "alone": tuple(np.concatenate(each) for each in zip(*alone, strict=True)),
+        "in another order": tuple(each[::-1] for each in _answers(model, together.take(asked[::-1]))),
+    }
+    for way, (other_scores, other_decisions) in ways.items():
+        scores, decisions = (answers[asked[: len(other_scores)]] for answers in everybody)
+        other = ~np.isclose(scores, other_scores, rtol=SCORES_AGREE, atol=SCORES_AGREE) | (decisions != other_decisions)
+        if other.any():
+            first = int(np.argmax(other))
+            raise UnusableEstimator(
+                f"{int(other.sum())} of {len(scores)} people asked {way} get another answer than among others, one of them "
+                f"the score {other_scores[first]:.6g} instead of {scores[first]:.6g}: an estimator has to decide about a "
+                "person by that person's features alone",
+                where=model.manifest.estimator,
+            )
+
+
+def _answers(
+    model: TrainedModel, sample: Sample
+) -> tuple["np.typing.NDArray[np.float64]", "np.typing.NDArray[np.int8]"]:
+    return model.score(sample.features), model.decide(sample.features, sample.sensitive_features)
 
 
 def _parameters(spec: ModelSpec) -> dict[str, str]:

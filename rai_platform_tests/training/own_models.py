@@ -126,6 +126,22 @@ class GivesOneRow(NearestMean):
         return margin
 
 
+class RanksThePeople(NearestMean):
+    """A classifier that selects the better half of whoever is asked about together."""
+
+    def decision_function(self, inputs: Any) -> Any:
+        margin = super().decision_function(inputs)
+        return margin - np.median(margin)
+
+
+class AsksWhoIsFirst(NearestMean):
+    """A classifier that prefers those who come early in a list of many, by less than anybody would notice in a score."""
+
+    def decision_function(self, inputs: Any) -> Any:
+        margin = super().decision_function(inputs)
+        return margin + 1e-6 * np.arange(len(margin))[::-1]
+
+
 def anything(**options: Any) -> LogisticRegression:
     """A factory whose signature takes whatever it is given."""
     return LogisticRegression(**options)

@@ -8,7 +8,7 @@ import pytest
 
 from rai_platform.data.preparation import PreparedData
 from rai_platform.data.sample import Sample
-from rai_platform.errors import EvidenceMismatch, TamperedArtifact, UnscorableRows
+from rai_platform.errors import EvidenceMismatch, TamperedArtifact, UnscorableRows, UnusableEstimator
 from rai_platform.spec.model import ModelSpec
 from rai_platform.store import ContentStore
 from rai_platform.training.candidate import Candidate
@@ -153,6 +153,15 @@ def test_a_model_that_comes_back_otherwise_does_not_count_as_saved(lending: Prep
     with pytest.raises(TamperedArtifact, match="scores otherwise than the one that was trained") as caught:
         train(lending_spec(f"{HERE}.ForgetsItsMeans"), lending, store)
     assert caught.value.where == f"{HERE}.ForgetsItsMeans"
+
+
+@pytest.mark.parametrize("name", ["RanksThePeople", "AsksWhoIsFirst"])
+def test_a_model_whose_answer_depends_on_who_else_is_asked_about_is_refused(
+    name: str, lending: PreparedData, store: ContentStore
+) -> None:
+    with pytest.raises(UnusableEstimator, match=r"of 16 people asked alone get another answer than among") as caught:
+        train(lending_spec(f"{HERE}.{name}"), lending, store)
+    assert caught.value.where == f"{HERE}.{name}"
 
 
 @pytest.mark.parametrize("gives", ["nan", "inf"])
