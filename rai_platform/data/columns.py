@@ -125,7 +125,7 @@ def _number(column: pd.Series, *, where: str) -> pd.Series:
             where=where,
         )
     whole = pd.api.types.is_integer_dtype(column) and not column.isna().any()
-    fits = whole and largest < 2**63  # an unsigned number may not
+    fits = whole and int(column.max()) < 2**63  # an unsigned number may not
     return column.astype("int64" if fits else "float64")
 
 

@@ -1,5 +1,6 @@
 """CSV and Parquet, in files and behind URLs."""
 
+import io
 import json
 import lzma
 import zlib
@@ -11,13 +12,15 @@ import pandas as pd
 
 from rai_platform.errors import UnreadableData
 from rai_platform.spec.data import Source
+from rai_platform.spec.digests import digest_of
 
 # What pandas, pyarrow and the decompressors raise on bytes that are not what the source says.
 NOT_AS_CLAIMED = (pd.errors.ParserError, ValueError, LookupError, OSError, EOFError, zlib.error, lzma.LZMAError)
 COMPRESSIONS = {"gz": "gzip", "bz2": "bz2", "xz": "xz", "zst": "zstd", "zip": "zip"}
 OTHER_SEPARATORS = (";", "\t", "|", ",")
 LOOKED_AT_BYTES = 65_536
-SECONDS_TO_CONNECT, SECONDS_TO_ANSWER = 15, 60  # of a web server; the whole of a large file may take longer
+WEB = ("http://", "https://")
+SECONDS_TO_CONNECT, SECONDS_TO_ANSWER = 15, 30  # of a web server; the whole of a large file may take longer
 BEGINNINGS = {  # of files that are no CSV, however they are called
     b"PAR1": "this is Parquet: say `source: {path: …, format: parquet}`",
     b"PK\x03\x04": "this is an Excel or zip file: save its table as CSV or Parquet",
@@ -63,6 +66,9 @@ def fingerprint_of_file(source: Source) -> str:
     """
     filesystem, path = _filesystem(source)
     try:
+        if source.path.startswith(WEB):  # fsspec holds what is on the web for unchanging
+            told = filesystem.info(path)
+            return digest_of([told.get(name) for name in ("ETag", "Content-MD5", "Digest", "Last-Modified", "size")])
         return str(filesystem.ukey(path))
     except OSError as error:
         raise UnreadableData(_no_such(error), where=source.path) from None
@@ -84,7 +90,7 @@ def in_a_line(error: Exception) -> str:
 
 def _filesystem(source: Source) -> tuple[Any, str]:
     options: dict[str, Any] = {}
-    if source.path.startswith(("http://", "https://")):
+    if source.path.startswith(WEB):
         import aiohttp
 
         waits = aiohttp.ClientTimeout(total=None, sock_connect=SECONDS_TO_CONNECT, sock_read=SECONDS_TO_ANSWER)
@@ -99,10 +105,10 @@ def _filesystem(source: Source) -> tuple[Any, str]:
 
 
 def _read_csv(file: Any, source: Source, missing: tuple[str, ...], texts: Collection[str]) -> pd.DataFrame:
-    _must_be_text(file.read(LOOKED_AT_BYTES), source)
-    file.seek(0)
+    beginning = file.read(LOOKED_AT_BYTES)
+    _must_be_text(beginning, source)
     frame = pd.read_csv(
-        file,
+        io.BufferedReader(_Continued(beginning, file)),
         sep=source.separator,
         names=list(source.columns) if source.columns else None,
         header=None if source.columns else 0,
@@ -130,6 +136,23 @@ def _read_csv(file: Any, source: Source, missing: tuple[str, ...], texts: Collec
             where=source.path,
         )
     return frame
+
+
+class _Continued(io.RawIOBase):
+    """A stream whose beginning was read already; one from the web cannot be wound back."""
+
+    def __init__(self, beginning: bytes, rest: Any) -> None:
+        super().__init__()
+        self._beginning, self._rest = beginning, rest
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        piece = self._beginning[: len(buffer)] or self._rest.read(len(buffer))
+        self._beginning = self._beginning[len(piece) :]
+        buffer[: len(piece)] = piece
+        return len(piece)
 
 
 def _must_be_text(beginning: bytes, source: Source) -> None:

@@ -4,7 +4,7 @@ from rai_platform.data.preparation import prepare_data
 from rai_platform.spec.model import ModelSpec
 
 
-def declare(source, *, target="label", sensitive=(), split=None, predictions=None, **data):
+def declare(source, *, target="label", sensitive=(), intersections=(), split=None, predictions=None, **data):
     """The spec of a model that learns from ``source``; ``data`` goes into its section of that name."""
     how = {"predictions": predictions} if predictions else {"estimator": {"type": "sklearn.dummy.DummyClassifier"}}
     return ModelSpec.model_validate(
@@ -15,6 +15,7 @@ def declare(source, *, target="label", sensitive=(), split=None, predictions=Non
             "out_of_scope": "Everything else.",
             "data": {"source": source if isinstance(source, dict) else str(source), "target": target, **data},
             "sensitive_features": [{"name": each} if isinstance(each, str) else each for each in sensitive],
+            "intersections": intersections,
             "split": split or {},
             **how,
         }

@@ -1,18 +1,12 @@
-"""From a table as it was read to samples: labels, types, groups and weights, and tables on which nothing can be learned."""
-
-import datetime
-import decimal
+"""From a table as it was read to samples: which columns, of which file, and tables on which nothing can be learned."""
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from rai_platform.data.columns import group_of_rows, labels, typed_column, weights
+from rai_platform.data.columns import typed_column
 from rai_platform.data.preparation import like
 from rai_platform.errors import InvalidSpec, UnknownColumn, UnsuitableData
-from rai_platform.spec.data import DataSpec, SensitiveFeature
 from rai_platform_tests.data.declared import prepare, prepare_whole
 
 PEOPLE = pd.DataFrame(
@@ -68,6 +62,53 @@ def test_the_features_are_those_that_the_spec_leaves(people, declared, features)
     assert list(prepare_features(people(), **declared).features) == features
 
 
+def test_the_column_that_tells_the_time_is_no_feature_unless_it_is_listed(people):
+    path, split = people(), {"time_column": "household", "test_size": 0.34}
+    assert "household" not in prepare_features(path, split=split).features
+    assert list(prepare_features(path, split=split, features=["age", "household"]).features) == ["age", "household"]
+
+
+def test_a_second_column_of_a_name_that_was_kept_from_the_model_is_no_feature_by_accident(tmp_path):
+    (tmp_path / "twice.csv").write_text("age,label,sex,label,sex\n" + "31,1,f,1,f\n45,0,m,0,m\n" * 4)
+    for declared in ({"exclude": ["sex"]}, {"exclude": ["sex", "sex.1"]}, {"exclude": ["sex", "label.1"]}):
+        with pytest.raises(
+            InvalidSpec, match=r"there are two columns .(label|sex)., and the second, read as .(label|sex)\.1"
+        ):
+            prepare(tmp_path / "twice.csv", **declared)
+    sample = prepare(tmp_path / "twice.csv", exclude=["sex", "sex.1", "label.1"]).training
+    assert list(sample.features) == ["age"]
+    assert list(prepare(tmp_path / "twice.csv", features=["sex.1"]).training.features) == ["sex.1"]
+
+
+def test_the_numbers_of_the_rows_are_no_feature_by_accident(tmp_path):
+    PEOPLE.to_csv(tmp_path / "numbered.csv")
+    with pytest.raises(InvalidSpec, match="'Unnamed: 0' has no name in the file and a number of its own for every row"):
+        prepare_features(tmp_path / "numbered.csv")
+    assert "Unnamed: 0" not in prepare_features(tmp_path / "numbered.csv", exclude=["Unnamed: 0"]).features
+    assert list(prepare_features(tmp_path / "numbered.csv", features=["Unnamed: 0"]).features) == ["Unnamed: 0"]
+
+
+def test_a_column_of_names_is_a_category_and_keeps_its_zeros(tmp_path):
+    (tmp_path / "codes.csv").write_text("code,zip,label\n" + "1,01067,1\n2,10115,0\n" * 4)
+    sample = prepare(tmp_path / "codes.csv", categories=["code", "zip"]).training
+    assert set(sample.features["code"]) == {"1", "2"}
+    assert set(sample.features["zip"]) == {"01067", "10115"}
+    with pytest.raises(UnknownColumn, match="did you mean 'code'") as told:
+        prepare(tmp_path / "codes.csv", categories=["cod"])
+    assert told.value.where == "data.categories"
+
+
+def test_people_of_more_groups_than_can_be_compared_are_refused(people):
+    rows = pd.concat([PEOPLE] * 100, ignore_index=True)
+    rows["one"], rows["other"] = rows.index % 25, rows.index % 24
+    path = people()
+    rows.to_parquet(path)
+    sensitive = ["one", "other"]
+    assert prepare_whole(path, positive_label="good", sensitive=sensitive).n == 600
+    with pytest.raises(UnsuitableData, match="intersections, one_x_other: expected up to 500 groups, got 600"):
+        prepare_whole(path, positive_label="good", sensitive=sensitive, intersections=[sensitive])
+
+
 def test_a_sensitive_feature_may_be_kept_from_the_model(people):
     sample = prepare_features(people(), sensitive=["town"], exclude=["town"])
     assert "town" not in sample.features
@@ -105,101 +146,6 @@ def test_a_model_that_would_see_nothing_is_refused(people):
         prepare(people(), positive_label="good", features=["age"], exclude=["age"])
 
 
-# Labels
-
-
-def labelled(values, positive):
-    return labels(pd.Series(values, name="y"), DataSpec(source="t.csv", target="y", positive_label=positive)).tolist()
-
-
-@pytest.mark.parametrize(
-    ("values", "positive", "expected"),
-    [
-        (["good", "bad", "good"], "good", [1, 0, 1]),
-        ([1, 2, 1], 1, [1, 0, 1]),
-        ([1.0, 2.0, 1.0], 1, [1, 0, 1]),
-        ([0, 1, 1], True, [0, 1, 1]),
-        ([True, False, True], True, [1, 0, 1]),
-        ([True, False, True], 1, [1, 0, 1]),
-        (["1", "0", "1"], 1, [1, 0, 1]),
-        ([0.5, 1.5, 0.5], 0.5, [1, 0, 1]),
-        (pd.Categorical(["yes", "no", "yes"]), "yes", [1, 0, 1]),
-    ],
-)
-def test_the_positive_label_is_found_however_it_is_written(values, positive, expected):
-    assert labelled(values, positive) == expected
-
-
-@pytest.mark.parametrize(
-    ("values", "positive", "says"),
-    [
-        ([1, 1, 1], 1, "expected two labels, got only '1': there is nothing to tell apart"),
-        (["a", "b", "c"], "a", "expected two labels, got 3: 'a', 'b', 'c'; merge them with `source: {replace:"),
-        (["good", "bad"], "Good", "the positive label 'Good' does not occur; did you mean 'good'?; labels: 'bad', 'good'"),
-        ([0, 1], 2, "the positive label '2' does not occur; labels: '0', '1'"),
-        ([1, None, 0, None], 1, "2 of 4 rows have no label; leave them out of the file, or fill them in"),
-        (list(range(50)), 1, "got 50: '0', '1', '10'"),
-    ],
-)
-def test_labels_that_nothing_can_be_learned_from_are_refused(values, positive, says):
-    with pytest.raises(UnsuitableData) as told:
-        labelled(values, positive)
-    assert says in str(told.value)
-    assert len(str(told.value)) < 300
-
-
-# Types
-
-
-@pytest.mark.parametrize(
-    ("values", "dtype", "expected"),
-    [
-        (pd.Series([1, 2], dtype="int32"), "int64", [1, 2]),
-        (pd.Series([1, None], dtype="Int64"), "float64", [1.0, None]),
-        (pd.Series([1.5, 2.5], dtype="float32"), "float64", [1.5, 2.5]),
-        (pd.Series([True, False]), "int64", [1, 0]),
-        (pd.Series([True, None], dtype="boolean"), "float64", [1.0, None]),
-        (pd.Series(["a", None]), object, ["a", None]),
-        (pd.Series(["a", "b"], dtype="category"), object, ["a", "b"]),
-        (pd.Series([2, 1], dtype="category"), object, ["2", "1"]),
-        (pd.Series(["a", 1, 2.0, True], dtype=object), object, ["a", "1", "2", "1"]),
-        (pd.Series([decimal.Decimal("1.50"), None], dtype=object), "float64", [1.5, None]),
-        (pd.Series(["a", "b"], dtype="string"), object, ["a", "b"]),
-    ],
-)
-def test_a_column_becomes_numbers_or_text(values, dtype, expected):
-    found = typed_column(values, where="here")
-    assert found.dtype == dtype
-    assert found.astype(object).where(found.notna(), None).tolist() == expected
-
-
-DAY = datetime.date(2020, 2, 29)
-NOON = datetime.datetime(2020, 2, 29, 12, tzinfo=datetime.UTC)
-
-
-@pytest.mark.parametrize(
-    ("values", "says"),
-    [
-        ([None, None], "every value is missing; put it under `data.exclude`"),
-        ([1.0, np.inf], "holds infinite values; replace them or exclude the column"),
-        ([-np.inf, 0.0], "holds infinite values"),
-        ([pd.Timestamp("2020-02-29"), pd.NaT], "holds dates, which no model here can use as they are; turn it into"),
-        ([NOON, NOON], "holds dates"),
-        ([DAY, None], "holds dates"),
-        ([NOON.time(), None], "holds dates"),
-        ([pd.Timedelta("1d"), pd.NaT], "holds dates"),
-        ([pd.Period("2020-02"), pd.Period("2020-03")], "holds dates"),
-        ([[1, 2], None], "holds values such as [1, 2]; spread them over several columns, or exclude it"),
-        ([{"a": 1}, {"a": 2}], "holds values such as {'a': 1}"),
-    ],
-)
-def test_a_column_that_no_model_can_use_is_refused(values, says):
-    with pytest.raises(UnsuitableData) as told:
-        typed_column(pd.Series(values), where="data.features, column 'x'")
-    assert says in told.value.message
-    assert str(told.value).startswith("data.features, column 'x': ")
-
-
 def test_what_no_model_can_use_may_be_excluded(people):
     nested = [[1], [2], [1, 2], [3], [], [1]]
     path = people(when=pd.to_datetime(["2020-01-01"] * 6), nested=nested, empty=[None] * 6)
@@ -208,72 +154,6 @@ def test_what_no_model_can_use_may_be_excluded(people):
         others = [name for name in ("when", "nested", "empty") if name != column]
         with pytest.raises(UnsuitableData, match=f"column '{column}'"):
             prepare_features(path, exclude=others)
-
-
-# Groups
-
-
-def grouped(values, bins=None):
-    feature = SensitiveFeature(name="x", bins=bins)
-    return group_of_rows(pd.DataFrame({"x": values}), feature).tolist()
-
-
-@pytest.mark.parametrize(
-    ("values", "bins", "expected"),
-    [
-        (["f", None, "m"], None, ["f", "(missing)", "m"]),
-        ([1, 2, 1], None, ["1", "2", "1"]),
-        ([1.0, np.nan, 2.5], None, ["1", "(missing)", "2.5"]),
-        ([True, False], None, ["1", "0"]),
-        (
-            [17, 25, 39.9, 40, 71, np.nan],
-            (25, 40),
-            ["under 25", "25 to under 40", "25 to under 40", "40 and over", "40 and over", "(missing)"],
-        ),
-        ([0.1, 0.25, 0.9], (0.25,), ["under 0.25", "0.25 and over", "0.25 and over"]),
-        ([True, False], (0.5,), ["0.5 and over", "under 0.5"]),
-        (
-            ["A91", "A92", "A95", "B1", None],
-            {"female": ("A92", "A95"), "male": ("A91",)},
-            ["male", "female", "female", "(other)", "(missing)"],
-        ),
-        ([1, 2.0, 9, np.nan], {"male": (1,), "female": (2,)}, ["male", "female", "(other)", "(missing)"]),
-    ],
-)
-def test_every_row_belongs_to_a_group(values, bins, expected):
-    assert grouped(values, bins) == expected
-
-
-def test_groups_keep_their_names_apart_however_long_the_numbers_are():
-    edges = (20200101.0, 20200102.0, 20200103.0)
-    found = grouped([20200100, 20200101, 20200102, 20200103], edges)
-    assert found == ["under 20200101", "20200101 to under 20200102", "20200102 to under 20200103", "20200103 and over"]
-
-
-@given(
-    st.lists(st.floats(-1e9, 1e9), min_size=1, max_size=6, unique=True).map(sorted).map(tuple),
-    st.lists(st.floats(-1e9, 1e9) | st.none(), min_size=1, max_size=30).filter(any),
-)
-@settings(max_examples=40, deadline=None)
-def test_there_is_one_group_for_every_interval_between_the_edges(edges, values):
-    values = np.array([np.nan if value is None else value for value in values])
-    found = grouped(values, edges)
-    interval = [-1 if np.isnan(value) else sum(value >= edge for edge in edges) for value in values]
-    assert len(set(zip(found, interval, strict=True))) == len(set(found)) == len(set(interval))
-
-
-@pytest.mark.parametrize(
-    ("values", "bins", "says"),
-    [
-        ([None, None], None, "every value is missing: nobody's group is known"),
-        ([np.nan, np.nan], (25,), "every value is missing"),
-        (["young", "old"], (25,), "`bins` are edges of numbers, but the column holds object values"),
-    ],
-)
-def test_groups_that_cannot_be_formed_are_refused(values, bins, says):
-    with pytest.raises(UnsuitableData, match=says) as told:
-        grouped(values, bins)
-    assert told.value.where == "sensitive_features, x"
 
 
 def test_a_sensitive_feature_is_read_from_another_column(people):
@@ -303,30 +183,6 @@ def test_an_intersection_joins_the_groups_of_a_row(people):
     assert sample.groups("town").tolist()[:3] == ["Rome", "Oslo", "(missing)"]
 
 
-# Weights
-
-
-def test_weights_are_read_as_numbers_however_they_are_stored():
-    assert weights(pd.Series(["1.5", "2"], name="w")).tolist() == [1.5, 2.0]
-    assert weights(pd.Series([1, 2], dtype="Int64", name="w")).tolist() == [1.0, 2.0]
-
-
-@pytest.mark.parametrize(
-    ("values", "says"),
-    [
-        ([1.0, -2.0, -1.0], "got 0 that are no numbers, 2 negative and 0 that are 0"),
-        ([1.0, 0.0, 2.0], "0 negative and 1 that are 0; leave rows that stand for nobody out of the file"),
-        ([1.0, np.nan, np.inf], "got 2 that are no numbers"),
-        (["1", "heavy", "2"], "got 1 that are no numbers"),
-        (pd.array([1, None, 3], dtype="Int64"), "got 1 that are no numbers"),
-    ],
-)
-def test_weights_that_cannot_be_used_are_refused(values, says):
-    with pytest.raises(UnsuitableData, match=f"expected numbers above 0, none missing; .*{says}") as told:
-        weights(pd.Series(values, name="w"))
-    assert told.value.where == "data.weight, column 'w'"
-
-
 # Test data in a file of their own
 
 
@@ -354,6 +210,67 @@ def test_test_data_are_read_in_the_types_of_the_training_data(training, test, dt
 def test_text_among_the_numbers_of_the_test_data_is_refused():
     with pytest.raises(UnsuitableData, match="column 'x' holds numbers in the training data, got 'three' here"):
         like(pd.DataFrame({"x": ["3", "three"]}), pd.DataFrame({"x": [1, 2]}), where="test.csv")
+
+
+def written(path, table):
+    table.to_csv(path, index=False)
+    return str(path)
+
+
+def test_texts_that_look_like_numbers_are_texts_in_the_test_data_as_well(tmp_path):
+    training = pd.DataFrame(
+        {"code": ["01", "A2"] * 4, "known": ["True", "unknown"] * 4, "kept": [True, None] * 4, "label": [1, 0] * 4}
+    )
+    test = pd.DataFrame({"code": ["01", "02"], "known": ["True", "False"], "kept": [True, False], "label": [1, 0]})
+    prepared = prepare(
+        written(tmp_path / "training.csv", training), split={"test": written(tmp_path / "test.csv", test)}
+    )
+    assert prepared.test.features["code"].tolist() == ["01", "02"]
+    assert prepared.test.features["known"].tolist() == ["True", "False"]
+    assert prepared.test.features["kept"].tolist() == ["1", "0"]
+    assert prepared.training.features["kept"].tolist()[:2] == ["1", None]
+
+
+@pytest.mark.parametrize(
+    ("training", "test", "says"),
+    [
+        (
+            [0, 1],
+            [2, 1],
+            "column 'label' holds the label '2' here, and in the training data only '0', '1'; write them alike",
+        ),
+        (["no", "yes"], ["No", "yes"], "holds the label 'No' here, and in the training data only 'no', 'yes'"),
+        ([0, 1], [1, 1], "expected two labels, got only '1'"),
+        ([0, 1], [1, None], "1 of 2 rows have no label"),
+    ],
+)
+def test_the_labels_of_the_test_data_are_those_of_the_training_data(tmp_path, training, test, says):
+    paths = [
+        written(tmp_path / f"{name}.csv", pd.DataFrame({"age": [31, 45], "label": labels}))
+        for name, labels in (("training", training), ("test", test))
+    ]
+    with pytest.raises(UnsuitableData, match=says):
+        prepare(paths[0], positive_label=training[1], split={"test": paths[1]})
+
+
+def test_the_test_data_may_lack_what_nobody_needs(tmp_path, people):
+    PEOPLE.drop(columns=["household", "town"]).to_parquet(tmp_path / "test.parquet")
+    prepared = prepare(
+        people(),
+        positive_label="good",
+        exclude=["household", "town"],
+        weight="weight",
+        split={"test": str(tmp_path / "test.parquet")},
+    )
+    assert prepared.training.record.tolist() == prepared.test.record.tolist()
+    with pytest.raises(UnknownColumn, match="no column 'town'"):
+        prepare(
+            people(),
+            positive_label="good",
+            exclude=["household", "town"],
+            sensitive=["town"],
+            split={"test": str(tmp_path / "test.parquet")},
+        )
 
 
 def test_a_column_that_the_test_data_lack_is_named(tmp_path, people):
