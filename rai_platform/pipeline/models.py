@@ -1,5 +1,6 @@
 """Every model there is: those embedded in the package, and the user's own."""
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,6 +69,8 @@ def spec_files(root: Path) -> list[Path]:
 def register(path: Path, settings: Settings) -> ModelDefinition:
     """Puts a model file among the user's own, as a link, so that Dagster's pages show it and follow its changes.
 
+    A link whose file is gone is put anew.
+
     Raises:
         InvalidSpec: it cannot be read, or bears the name of a model that is there already.
     """
@@ -84,6 +87,12 @@ def register(path: Path, settings: Settings) -> ModelDefinition:
     if link.exists() and not link.is_symlink():
         raise InvalidSpec(
             f"{link} already declares a model of that name; edit that file, or choose another name", where=str(path)
+        )
+    if link.exists():
+        raise InvalidSpec(
+            f"the name {definition.name!r} is taken: {link} leads to {link.resolve()}; choose another name, or give that "
+            f"model's name away by removing the link: rm {shlex.quote(str(link))}",
+            where=str(path),
         )
     link.parent.mkdir(parents=True, exist_ok=True)
     link.unlink(missing_ok=True)
