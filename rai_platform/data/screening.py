@@ -21,7 +21,7 @@ def screen_training_data(prepared: PreparedData, spec: ModelSpec) -> DataReport:
         raise ValueError("predictions alone have no training data")
     measured: dict[str, Estimate] = {
         "missing_rate": Exact(value=float(sample.features.isna().mean().max()), n=sample.n),
-        "duplicate_rate": Exact(value=float(pd.Series(sample.record).duplicated().mean()), n=sample.n),
+        "duplicate_rate": _duplicate_rate(sample),
     }
     rules = _declared(sample, prepared.training_table, spec)
     return _report("training", sample, spec, rules, measured, {})
@@ -31,12 +31,13 @@ def screen_test_data(prepared: PreparedData, spec: ModelSpec) -> DataReport:
     """What was found about the rows that are judged on, compared with those that were learned from."""
     training, sample = prepared.training, prepared.test
     declared = _declared(sample, prepared.test_table, spec)
+    repeated: dict[str, Estimate] = {"duplicate_rate": _duplicate_rate(sample)}
     if training is None:
         why = "predictions alone: nobody knows what their model learned from"
-        return _report("test", sample, spec, declared, {}, {"leakage_rate": why})
+        return _report("test", sample, spec, declared, repeated, {"leakage_rate": why})
     inferred = check_schema(sample.features, infer_schema(training.features))
     seen = float(np.isin(sample.record, training.record).mean())
-    measured: dict[str, Estimate] = {"leakage_rate": Exact(value=seen, n=sample.n)}
+    measured = {**repeated, "leakage_rate": Exact(value=seen, n=sample.n)}
     return _report("test", sample, spec, _both(inferred, declared), measured, {})
 
 
@@ -77,6 +78,11 @@ def _report(
         not_estimable=not_estimable,
         groups={feature: _group_labels(sample, feature) for feature in spec.group_features},
     )
+
+
+def _duplicate_rate(sample: Sample) -> Exact:
+    """Share of rows that repeat an earlier one: intervals count them as people of their own."""
+    return Exact(value=float(pd.Series(sample.record).duplicated().mean()), n=sample.n)
 
 
 def _is_sound(sample: Sample) -> Found:

@@ -62,7 +62,7 @@ METRICS: dict[str, Metric] = {
         meaning="largest share of missing values in any feature",
     ),
     "duplicate_rate": Metric(
-        assets=("training_data",),
+        assets=("training_data", "test_data"),
         good="low",
         by_group=False,
         meaning="share of rows that repeat an earlier row in every column of the source",

@@ -173,7 +173,7 @@ def data_report(role: Any = "training", **groups: dict[str, tuple[int, int]]) ->
     if role == "training":
         measured |= {"missing_rate": Exact(value=0.02, n=n), "duplicate_rate": Exact(value=0.01, n=n)}
     else:
-        measured |= {"leakage_rate": Exact(value=0.005, n=n)}
+        measured |= {"duplicate_rate": Exact(value=0.0, n=n), "leakage_rate": Exact(value=0.005, n=n)}
     return DataReport(
         role=role,
         data_digest=TRAINING if role == "training" else SUBJECT.data_digest,

@@ -229,7 +229,7 @@ def test_the_report_says_what_was_found(screened):
     assert (test.role, test.n) == ("test", 30)
     assert report.measured["missing_rate"].value == 0.25
     assert set(report.measured) == {"schema_violation_rate", "missing_rate", "duplicate_rate"}
-    assert set(test.measured) == {"schema_violation_rate", "leakage_rate"}
+    assert set(test.measured) == {"schema_violation_rate", "duplicate_rate", "leakage_rate"}
     columns = {column.name: column for column in report.columns}
     assert columns["town"].values == "Rome 67%, Oslo 33%"
     assert (columns["town"].kind, columns["town"].missing_rate) == ("category", 0.0)
@@ -317,3 +317,13 @@ def test_a_report_comes_back_from_json_as_it_was(screened, rules):
     adapter = TypeAdapter(DataReport)
     for report in screened(table(), table(30, town="Paris"), rules=rules):
         assert adapter.validate_json(adapter.dump_json(report)) == report
+
+
+def test_people_who_are_repeated_in_the_test_data_are_counted(screened):
+    """Twenty copies of two hundred people make intervals of four thousand."""
+    people = table(30, income=np.arange(30) + 0.5)
+    training, test = screened(table(), pd.concat([people] * 20, ignore_index=True))
+    assert training.measured["duplicate_rate"].value == 0.0
+    assert test.measured["duplicate_rate"].value == pytest.approx(19 / 20)
+    assert test.measured["duplicate_rate"].n == 600
+    assert screened(table(), people)[1].measured["duplicate_rate"].value == 0.0
