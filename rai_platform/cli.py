@@ -142,14 +142,20 @@ def history(name: Name, as_json: Json = False) -> None:
     from rai_platform.pipeline.models import find_models
 
     settings, output = read_settings(), Output(as_json)
-    with Home(settings).ledger.read() as reader:
+    home = Home(settings)
+    with home.ledger.read() as reader:
         entries = list(reader.entries(model=name))
-    if not entries:
+    problems = home.ledger.problems()
+    if not entries and not problems:
         find_models(settings).named(name)
+    for problem in problems:
+        output.told.print(line((f"the ledger does not verify: {problem}", "red")))
     if as_json:
         output.json([dataclasses.asdict(entry) for entry in entries])
     else:
         show_history(output.page, entries)
+    if problems:
+        raise typer.Exit(LedgerBroken.exit_code)
 
 
 @app.command()
@@ -255,7 +261,7 @@ def _run(definition: Any, settings: Settings, assets: tuple[str, ...], output: O
     if output.as_json:
         output.json({**outcome.as_json(), **({"decision": "refused"} if refused else {})})
     else:
-        show_outcome(output.page, outcome, _card(settings, definition.name))
+        show_outcome(output.page, outcome, _card(settings, definition.name), whole=False)
         if outcome.decision:
             output.page.print("[dim]look around: rai ui[/]")
     if refused:

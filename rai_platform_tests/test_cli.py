@@ -1,6 +1,8 @@
 """`rai` as a person or a program uses it: what it prints, and the exit code."""
 
+import contextlib
 import json
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ import yaml
 
 from rai_platform.cli import execute
 from rai_platform.data.generators import lending
+from rai_platform.pipeline.models import register
 from rai_platform.spec.reading import COMPONENT_TYPE
 from rai_platform_tests.world import World, lending_attributes
 
@@ -170,6 +173,37 @@ def test_history_remembers_what_dagster_was_made_to_forget(judged: World, rai: C
     code, out, _ = rai(judged)("history", "unfair")
     assert code == 0
     assert "FAIL disparate_impact by sex" in " ".join(out.split())
+
+
+def test_history_says_first_what_in_the_ledger_does_not_verify(judged: World, rai: Callable[[World], Command]) -> None:
+    with contextlib.closing(sqlite3.connect(judged.home.settings.home / "ledger" / "ledger.db")) as database, database:
+        database.execute(
+            """update ledger_entries set body = replace(body, '"FAIL"', '"PASS"') where model = 'unfair'"""
+        )
+        database.execute("delete from ledger_entries where model = 'unfair' and kind = 'refusal'")
+    for words in (["history", "unfair"], ["history", "unfair", "--json"]):
+        code, out, err = rai(judged)(*words)
+        assert code == 1
+        assert "(verdict of unfair) was changed after it was written" in err
+        assert "is missing" in err or "entries were cut or added" in err
+        assert "does not verify" not in out
+    assert {entry["model"] for entry in json.loads(out)} == {"unfair"}
+
+
+def test_a_registered_name_is_not_taken_over_by_another_file(tmp_path: Path, rai: Callable[[World], Command]) -> None:
+    world = World(tmp_path / "world")
+    mine, theirs = (write_spec(tmp_path / f"{whose}.yaml", name="loans") for whose in ("mine", "theirs"))
+    register(mine, world.settings)
+    link = world.settings.models / "loans" / "defs.yaml"
+    code, out, _ = rai(world)("run", "--spec", str(theirs), "--json")
+    message = json.loads(out)["error"]["message"]
+    assert (code, link.resolve()) == (2, mine)
+    assert str(mine) in message
+    assert f"rm {link}" in message
+    assert register(mine, world.settings).path == mine
+    mine.unlink()
+    register(theirs, world.settings)
+    assert link.resolve() == theirs
 
 
 def test_doctor_finds_the_alias_and_mends_it(released: World, rai: Callable[[World], Command]) -> None:
