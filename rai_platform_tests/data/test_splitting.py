@@ -123,8 +123,32 @@ def test_rows_of_one_moment_stay_together_on_the_later_side():
         ({"group_column": "x", "test_size": 0.9}, {"x": ["a", "b", "b"]}, "too few groups to split"),
         ({"group_column": "x"}, {"x": ["a", "b", "b"]}, "3 rows leave . to learn from and . to be judged on"),
         ({"time_column": "x"}, {"x": [1.0, np.nan, 3.0]}, "1 rows have no 'x'"),
-        ({"time_column": "x"}, {"x": ["soon", "later", "now"]}, "expected dates or numbers, got 'soon'"),
-        ({"time_column": "x"}, {"x": ["2020-01-01", "2020-01-02", "31/12/2020"]}, "got '31/12/2020'"),
+        (
+            {"time_column": "x"},
+            {"x": ["soon", "later", "now"]},
+            "expected numbers or dates such as 2020-12-31, got 'soon'",
+        ),
+        ({"time_column": "x"}, {"x": ["Jan 2020", "Feb 2020", "2020-03-01 or so"]}, "got '2020-03-01 or so'"),
+        (
+            {"time_column": "x"},
+            {"x": ["2020-01-01", "2020-01-02", "31/12/2020"]},
+            "'2020-01-01' is written otherwise than '31/12/2020'; write them alike",
+        ),
+        (
+            {"time_column": "x"},
+            {"x": ["01/02/2020", "03/04/2020", "05/06/2020"]},
+            "'01/02/2020' may be read with the day or the month first; write 2020-12-31 for",
+        ),
+        (
+            {"time_column": "x"},
+            {"x": ["13/01/2020", "01/13/2020", "01/01/2020"]},
+            "may be read with the day or the month",
+        ),
+        (
+            {"time_column": "x"},
+            {"x": ["2020-01-01T00:00:00Z", "2020-01-02T00:00:00", "2020-01-03T00:00:00+0100"]},
+            "'2020-01-01T00:00:00Z' names its time zone and '2020-01-02T00:00:00' does not; write them alike",
+        ),
         ({"time_column": "x"}, {"x": [7, 7, 7]}, "3 rows leave 0 to learn from and 3 to be judged on"),
     ],
 )
@@ -133,6 +157,26 @@ def test_a_table_that_cannot_be_split_is_refused(split, column, says):
     with pytest.raises(UnsuitableData, match=says) as told:
         split_rows(Split(**split), table, any_labels(len(table)))
     assert told.value.where.startswith("split")
+
+
+@pytest.mark.parametrize(
+    ("times", "latest"),
+    [
+        (["13.01.2020", "12.02.2020", "11.03.2020", "10.04.2020"], [2, 3]),
+        (["04/10/2020", "03/11/2020", "02/12/2020", "01/13/2020"], [0, 1]),
+        (["31-12-20", "1-1-21", "2-1-21 10:00", "2-1-21 11:00"], [2, 3]),
+        (["2020-01-01", "2020-01-01 12:00", "2020-01-02", "2019-12-31T23:59:59.5"], [1, 2]),
+        (
+            ["2020-01-01T00:30:00+01:00", "2020-01-01T00:00:00Z", "2020-01-01T00:00:00-05:00", "2019-12-31T12:00:00Z"],
+            [1, 2],
+        ),
+        (["Jan 2020", "Feb 2020", "Mar 2020", "Dec 2019"], [1, 2]),
+        (["2020Q1", "2020Q2", "2020Q3", "2019Q4"], [1, 2]),
+    ],
+)
+def test_the_latest_are_kept_back_however_their_times_are_written(times, latest):
+    _, test = split_rows(Split(time_column="x", test_size=0.5), pd.DataFrame({"x": times}), any_labels(4))
+    assert test.tolist() == latest
 
 
 def test_there_is_one_way_to_split():
