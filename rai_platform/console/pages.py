@@ -14,6 +14,7 @@ from rai_platform.pipeline.status import ModelStatus
 from rai_platform.release.findings import number
 from rai_platform.release.ledger import Entry
 from rai_platform.settings import Settings
+from rai_platform.spec.metrics import METRICS
 from rai_platform.spec.verdict import SEVEREST_FIRST, Interval, Verdict
 
 COLOUR = {"PASS": "green", "FAIL": "red", "INSUFFICIENT_EVIDENCE": "yellow"}
@@ -21,8 +22,15 @@ SIGN: dict[State, tuple[str, str]] = {"ok": ("✓", "green"), "warning": ("•",
 WORD = {"PASS": "pass", "FAIL": "fail", "INSUFFICIENT_EVIDENCE": "open"}
 
 
-def show_outcome(console: Console, status: ModelStatus, card: Path | None) -> None:
-    """What a run decided, why, and where to read on."""
+def show_outcome(console: Console, status: ModelStatus, card: Path | None, *, whole: bool = True) -> None:
+    """What was decided, why, and where to read on.
+
+    Args:
+        console: where it is shown.
+        status: of the model.
+        card: the card's file; None where there is none.
+        whole: whether every verdict is shown, or only those that are no PASS.
+    """
     titles = {"promoted": ("green", "PROMOTED"), "refused": ("red", "REFUSED")}
     colour, title = titles.get(status.decision or "", ("blue", "nothing decided"))
     lines: list[RenderableType] = [line(f"• {reason}") for reason in status.reasons]
@@ -33,8 +41,18 @@ def show_outcome(console: Console, status: ModelStatus, card: Path | None) -> No
         lines.append(line(("model card:", "dim"), f" {card}"))
     heading = line((f"{status.model}: {title}", "bold"))
     console.print(Panel(Group(*lines), title=heading, border_style=colour, title_align="left"))
-    if status.verdicts:
+    if whole and status.verdicts:
         console.print(verdict_table(status.verdicts))
+    elif status.verdicts:
+        _show_unmet(console, status)
+
+
+def _show_unmet(console: Console, status: ModelStatus) -> None:
+    unmet = tuple(verdict for verdict in status.verdicts if not verdict.passed)
+    if unmet:
+        console.print(verdict_table(unmet))
+    total = len(status.verdicts)
+    console.print(line(f"{total - len(unmet)} of {total} requirements are met; all of them: rai status {status.model}"))
 
 
 def verdict_table(verdicts: tuple[Verdict, ...]) -> Table:
@@ -44,11 +62,13 @@ def verdict_table(verdicts: tuple[Verdict, ...]) -> Table:
         table.add_column(name, justify="right" if name in ("estimate", "rows") else "left", overflow="fold")
     for verdict in sorted(verdicts, key=lambda item: SEVEREST_FIRST.index(item.outcome)):
         interval = verdict.interval
+        judged_twice = verdict.metric in METRICS and len(METRICS[verdict.metric].assets) > 1
+        where = f" in {verdict.asset}" if judged_twice else ""
         warning = " (warning only)" if verdict.severity == "warn" else ""
         table.add_row(
             line((WORD[verdict.outcome], COLOUR[verdict.outcome])),
-            line(verdict.requirement, (warning, "dim")),
-            "–" if verdict.estimate is None else number(verdict.estimate),
+            line(verdict.requirement, (f"{where}{warning}", "dim")),
+            "–" if verdict.estimate is None else _short(verdict.estimate),
             "–" if interval is None else _range(interval),
             f"{verdict.n:,}",
         )
@@ -58,7 +78,12 @@ def verdict_table(verdicts: tuple[Verdict, ...]) -> Table:
 def _range(interval: Interval) -> str:
     if interval.lower == interval.upper:
         return "exact"
-    return f"{number(interval.lower)} to {number(interval.upper)}"
+    return f"{_short(interval.lower)} to {_short(interval.upper)}"
+
+
+def _short(value: float) -> str:
+    """A number for a narrow column."""
+    return number(value) if value == 0 or abs(value) >= 0.0005 else "≈ 0"
 
 
 def show_overview(console: Console, statuses: list[ModelStatus]) -> None:
@@ -69,12 +94,13 @@ def show_overview(console: Console, statuses: list[ModelStatus]) -> None:
     for status in statuses:
         colour = {"promoted": "green", "refused": "red"}.get(status.decision or "", "dim")
         production = status.production
-        unmet = [verdict.check for verdict in status.verdicts if not verdict.allows_release]
+        unmet = sum(not verdict.allows_release for verdict in status.verdicts)
+        of_all = f"{unmet} of {len(status.verdicts)} requirements" if unmet else ""
         table.add_row(
             line(status.model),
             line((status.decision or "none yet", colour)),
             f"version {production.version} since {production.promoted_at[:10]}" if production else "nothing",
-            line(", ".join(unmet) or ("see reasons" if status.decision == "refused" else "")),
+            of_all or ("see its reasons" if status.decision == "refused" else ""),
         )
     console.print(table)
     for status in statuses:

@@ -1,4 +1,7 @@
-"""A run, told while it happens: a line for every asset, and one for every verdict that is not a PASS."""
+"""A run, told while it happens: a line for every asset, and one for every check that did not pass.
+
+Why it did not is told once, at the end.
+"""
 
 import time
 from typing import Any
@@ -43,8 +46,7 @@ class Progress:
         elif kind == "ASSET_CHECK_EVALUATION":
             self._checks.setdefault(asset, []).append(data.passed)
             if not data.passed and asset not in DECIDING:
-                first_line = next(iter((data.description or "").splitlines()), "did not pass")
-                self._console.print(line("   ", OPEN, f" {data.check_name}: {first_line}"))
+                self._console.print(line("   ", OPEN, f" {data.check_name}"))
         elif kind in ("STEP_SUCCESS", "STEP_FAILURE"):
             self._tell(asset, DONE if kind == "STEP_SUCCESS" else STOPPED)
 
