@@ -4,6 +4,7 @@ They are narrow, with their panels below each other where that helps: a phone sh
 """
 
 import io
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -57,9 +58,13 @@ STYLE: dict[Any, Any] = {
 }
 
 
+# Matplotlib's settings and pyplot's current figure are one for the whole process: two cards at once would mix.
+ONE_AT_A_TIME = threading.RLock()
+
+
 @contextmanager
 def _style() -> Iterator[None]:
-    with mpl.rc_context(STYLE), warnings.catch_warnings():
+    with ONE_AT_A_TIME, mpl.rc_context(STYLE), warnings.catch_warnings():
         # A script that DejaVu lacks: whoever looks at the SVG has a font for it.
         warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
         yield
@@ -207,7 +212,7 @@ def draw_beeswarm(report: Explanations, *, kind: Format) -> bytes | None:
     with _style():
         warnings.simplefilter("ignore", RuntimeWarning)  # a category has no high or low value: its dots are grey
         plt.switch_backend("agg")
-        before = np.random.get_state()
+        canvas, before = plt.figure(), np.random.get_state()
         try:
             np.random.seed(0)  # shap draws where dots of equal value stand; the same card is the same file every time
             shap.plots.beeswarm(
@@ -220,7 +225,6 @@ def draw_beeswarm(report: Explanations, *, kind: Format) -> bytes | None:
                     0.9 + 0.27 * min(len(report.features), SHOWN_FEATURES),
                 ),
             )
-            canvas = plt.gcf()
             swarm, colours = canvas.axes
             swarm.set_xlabel(f"SHAP value ({report.output})", fontsize=9)
             swarm.tick_params(labelsize=9)
@@ -230,7 +234,7 @@ def draw_beeswarm(report: Explanations, *, kind: Format) -> bytes | None:
             return _written(canvas, kind)
         finally:
             np.random.set_state(before)
-            plt.close("all")
+            plt.close(canvas)
 
 
 def draw_robustness(report: RobustnessScores, *, kind: Format) -> bytes | None:

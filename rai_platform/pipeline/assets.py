@@ -11,12 +11,12 @@ from rai_platform.pipeline import steps
 from rai_platform.pipeline.automation import build_automation
 from rai_platform.pipeline.code_versions import code_version
 from rai_platform.pipeline.history import DagsterHistory
-from rai_platform.pipeline.judging import PROMOTION_GATE, check_specs, judge_asset, judge_card
+from rai_platform.pipeline.judging import PROMOTION_GATE, check_specs, judge_asset, judge_card, told_to_the_run
 from rai_platform.pipeline.mlflow_resource import MlflowTracking
 from rai_platform.pipeline.pages import data_page, page_of, production_page
 from rai_platform.pipeline.releasing import attempt_release, consider
 from rai_platform.pipeline.steps import Produced, Step
-from rai_platform.pipeline.values import REPORT, StoredValues
+from rai_platform.pipeline.values import REPORT, StoredValues, grouped
 from rai_platform.release.decision import Refusal
 from rai_platform.settings import Settings
 from rai_platform.spec.model import ModelSpec
@@ -124,11 +124,14 @@ def _asset(definition: ModelDefinition, plan: AssetPlan) -> dg.AssetsDefinition:
                 asset_key=key,
                 value=produced.value,
                 data_version=dg.DataVersion(produced.version),
-                metadata={**_page(step, produced), **produced.pointers},
+                metadata={
+                    **_page(step, produced),
+                    **{name: grouped(digest) for name, digest in produced.pointers.items()},
+                },
             )
         if names := [check.name for check in context.selected_asset_check_keys]:
             judge = judge_card(step, names) if plan.asset == "model_card" else judge_asset(step, plan.asset, names)
-            yield from judge
+            yield from told_to_the_run(plan.asset, judge)
 
     return dg.multi_asset(
         name=f"{definition.name}__{plan.asset}",
@@ -192,7 +195,8 @@ def _production_model(definition: ModelDefinition) -> dg.AssetsDefinition:
                 PROMOTION_GATE,
                 asset=key,
                 blocking=True,
-                description="Whether promotion is allowed, with the reasons where it is not.",
+                description="Whether promotion is allowed, with the reasons where it is not. Where its execution failed, "
+                "the run was stopped before it: the checks of model_card say why.",
             )
         ],
         can_subset=True,
@@ -243,7 +247,7 @@ def _step(context: dg.AssetExecutionContext, definition: ModelDefinition) -> Ste
 
 def _page(step: Step, produced: Produced) -> dict[str, Any]:
     if REPORT not in produced.pointers:
-        return dict(page_of(produced.value))
+        return dict(page_of(produced.value, step.definition))
     from rai_platform.data.report import DataReport
     from rai_platform.pipeline.values import decode
 

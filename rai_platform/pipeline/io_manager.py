@@ -5,7 +5,7 @@ from typing import Any
 import dagster as dg
 
 from rai_platform.home import Home
-from rai_platform.pipeline.values import BLOB, StoredValues, encode
+from rai_platform.pipeline.values import BLOB, StoredValues, encode, grouped
 
 
 class ContentAddressedIOManager(dg.IOManager):
@@ -18,7 +18,7 @@ class ContentAddressedIOManager(dg.IOManager):
         """Writes a value."""
         if obj is None:
             return
-        context.add_output_metadata({BLOB: self._home.store.put(encode(obj))})
+        context.add_output_metadata({BLOB: grouped(self._home.store.put(encode(obj)))})
 
     def load_input(self, context: dg.InputContext) -> Any:
         """Reads the value that belongs to this run."""

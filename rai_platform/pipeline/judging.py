@@ -9,12 +9,14 @@ from rai_platform.pipeline.code_versions import code_version
 from rai_platform.pipeline.steps import Step
 from rai_platform.pipeline.values import LEDGER_ENTRY, Page
 from rai_platform.release.decision import reason_against
+from rai_platform.release.findings import in_words
 from rai_platform.release.ledger import Entry
 from rai_platform.release.records import refusal_entry, started_entry, verdict_entry
+from rai_platform.spec.metrics import METRICS
 from rai_platform.spec.reading import ModelDefinition
 from rai_platform.spec.requirements import RequiredCheck, blocking_checks, checks_of
 from rai_platform.spec.subject import Subject
-from rai_platform.spec.verdict import Verdict
+from rai_platform.spec.verdict import SEVEREST_FIRST, Verdict
 
 DATA_ASSETS = ("training_data", "test_data")
 COMPLETE = "complete"
@@ -89,11 +91,14 @@ def judge_card(step: Step, selected: Iterable[str]) -> Iterator[dg.AssetCheckRes
     names, key = set(selected), step.key("model_card")
     card, candidate = step.values.read(key), step.values.read(step.key("candidate_model"))
     told: dict[str, list[str]] = {}
+    met: dict[str, str] = {}
     pages: dict[str, Page] = {}
     for name, checks in _by_name(step.definition).items():
         if name in names:
-            verdicts, told[name] = chosen(step, tuple(checks), card.subject, candidate.training_digest)
-            pages[name] = verdict_page(verdicts[0].verdict) if verdicts else {}
+            counting, told[name] = chosen(step, tuple(checks), card.subject, candidate.training_digest)
+            verdicts = sorted((item.verdict for item in counting), key=lambda each: SEVEREST_FIRST.index(each.outcome))
+            met[name] = "\n\n".join(verdict.reason for verdict in verdicts)
+            pages[name] = verdict_page(verdicts[0]) if verdicts else {}
     if COMPLETE in names:
         told[COMPLETE] = gaps(card, step.definition)
     if reasons := [reason for found in told.values() for reason in found]:
@@ -113,9 +118,27 @@ def judge_card(step: Step, selected: Iterable[str]) -> Iterator[dg.AssetCheckRes
             asset_key=key,
             check_name=name,
             passed=not found,
-            description="\n\n".join(found) or "Nothing on record speaks against a release.",
+            description="\n\n".join(found) or met.get(name) or "Nothing on record speaks against a release.",
             metadata={"subject": str(card.subject), **pages.get(name, {})},
         )
+
+
+def told_to_the_run(asset: str, results: Iterator[dg.AssetCheckResult]) -> Iterator[dg.AssetCheckResult]:
+    """The results of an asset's checks; where they stop the run it ends with their reasons in words, and not with a list of names.
+
+    Raises:
+        dagster.Failure: a check failed that lets nothing go on behind the asset.
+    """
+    stops = asset in DATA_ASSETS or asset == "model_card"
+    against = []
+    for result in results:
+        yield result
+        if stops and not result.passed and result.severity == dg.AssetCheckSeverity.ERROR:
+            name = "" if asset == "model_card" and result.check_name != COMPLETE else f"{result.check_name}: "
+            against.append(f"{name}{result.description}")
+    if against:
+        refused = "release refused" if asset == "model_card" else "the data are refused"
+        raise dg.Failure(f"{refused}:\n- " + "\n- ".join(against), allow_retries=False)
 
 
 def _gate_specs(definition: ModelDefinition, key: dg.AssetKey) -> list[dg.AssetCheckSpec]:
@@ -124,7 +147,7 @@ def _gate_specs(definition: ModelDefinition, key: dg.AssetKey) -> list[dg.AssetC
             name,
             asset=key,
             blocking=True,
-            description=f"Release gate: {checks[0].in_words(definition.policy)}. Reads the verdict on record; "
+            description=f"Release gate: {_requirement(checks[0], definition)}. Reads the verdict on record; "
             "production_model is not materialized without it.",
         )
         for name, checks in _by_name(definition).items()
@@ -167,7 +190,7 @@ def _result(step: Step, asset: str, verdict: Verdict, entry: Entry) -> dg.AssetC
         check_name=verdict.check,
         passed=verdict.passed or (verdict.allows_release and blocks),
         severity=dg.AssetCheckSeverity.WARN if goes_on else dg.AssetCheckSeverity.ERROR,
-        description=verdict.reason,
+        description=f"{'Not enough evidence to say. ' if verdict.outcome == 'INSUFFICIENT_EVIDENCE' else ''}{verdict.reason}",
         metadata={**verdict_page(verdict), LEDGER_ENTRY: str(entry.sequence)},
     )
 
@@ -179,6 +202,13 @@ def _stops_training(verdict: Verdict) -> bool:
 
 def _description(check: RequiredCheck, definition: ModelDefinition) -> str:
     needs = "Release requires it." if check.severity == "block" else "A warning; release does not depend on it."
-    why = f" {check.requirement.reason}" if check.requirement.reason else ""
-    source = f" ({check.requirement.source})" if check.requirement.source else ""
-    return f"{check.in_words(definition.policy)}. {needs}{why}{source}"
+    why = f" Why: {check.requirement.reason}" if check.requirement.reason else ""
+    source = f" Source: {check.requirement.source}." if check.requirement.source else ""
+    asked = _requirement(check, definition)
+    meaning = METRICS[check.requirement.metric].meaning
+    return f"{asked[0].upper()}{asked[1:]} ({meaning}). {needs}{why}{source}"
+
+
+def _requirement(check: RequiredCheck, definition: ModelDefinition) -> str:
+    metric = check.requirement.metric
+    return in_words(metric) + in_words(check.in_words(definition.policy).removeprefix(metric))

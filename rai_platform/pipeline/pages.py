@@ -1,42 +1,49 @@
-"""What Dagster's pages show of a value: a few numbers, small tables, and plots."""
+"""What Dagster's pages show of a value: a few numbers and small tables first, then what opens, then digests."""
 
-import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import dagster as dg
 
-from rai_platform.card.document import ModelCard
+from rai_platform.card.document import Figure, ModelCard
 from rai_platform.data.report import DataReport
 from rai_platform.explanations.report import Explanations
 from rai_platform.fairness.report import FairnessReport
 from rai_platform.performance.report import PerformanceReport
+from rai_platform.pipeline.metadata_values import Rows, digests, number, picture, range_of, table, text, wide_table
 from rai_platform.pipeline.releasing import Released
 from rai_platform.pipeline.values import LEDGER_ENTRY, Page
+from rai_platform.release.findings import in_words
 from rai_platform.robustness.report import RobustnessScores
-from rai_platform.spec.verdict import Interval, Verdict
+from rai_platform.spec.policy import requirement_for
+from rai_platform.spec.reading import ModelDefinition
+from rai_platform.spec.verdict import Verdict
 from rai_platform.training.candidate import Candidate
 from rai_platform.training.predictions import Predictions
 
-LARGEST_PICTURE = 48_000  # bytes; larger ones make Dagster's pages slow
+COMPOSITIONS = {
+    "single": "one estimator",
+    "weighted": "the weighted mean of several estimators",
+    "group_thresholds": "one estimator, with a threshold for each group",
+    "given": "somebody else's scores: no model",
+}
 
 
 def verdict_page(verdict: Verdict) -> Page:
-    """A verdict as its check shows it."""
+    """A verdict as its check shows it. Dagster sorts these by name: what is for auditors begins with ``rai/``."""
     limit = verdict.limit
     page: dict[str, Any] = {
-        "verdict": verdict.outcome,
-        "requirement": verdict.requirement,
         "estimate": "not estimable" if verdict.estimate is None else dg.MetadataValue.float(round(verdict.estimate, 6)),
-        "interval": _range(verdict.interval),
-        "limit": f"{limit}, judged on the {'interval' if limit.rule == 'interval' else 'estimate'}",
+        "interval": range_of(verdict.interval),
+        "limit": f"{limit}, for {'the whole interval' if limit.rule == 'interval' else 'the bare number'}",
         "n": verdict.n,
-        "groups": ", ".join(verdict.groups) or "everybody",
-        "model_digest": verdict.subject.model_digest or "none yet",
-        "data_digest": verdict.subject.data_digest,
-        "policy_digest": verdict.policy_digest,
-        "evidence_digest": verdict.evidence_digest,
-        "code_version": verdict.code_version,
+        "people compared": ", ".join(verdict.groups) or "everybody",
+        "rai/model_digest": verdict.subject.model_digest or "none yet",
+        "rai/data_digest": verdict.subject.data_digest,
+        "rai/policy_digest": verdict.policy_digest,
+        "rai/evidence_digest": verdict.evidence_digest,
+        "rai/code_version": verdict.code_version,
+        "verdict": verdict.outcome,
     }
     if verdict.disclosed:
         page["named instead of judged"] = ", ".join(verdict.disclosed)
@@ -47,20 +54,21 @@ def production_page(released: Released) -> Page:
     """What is in production, as ``production_model`` shows it."""
     production = released.production
     page: dict[str, Any] = {
-        "version": production.version,
-        "model_digest": production.model_digest,
-        "data_digest": production.data_digest,
-        "promoted_at": production.promoted_at,
-        LEDGER_ENTRY: str(production.sequence),
         "outcome": "promoted" if released.is_new else "identical to the production model: nothing to do",
+        "version": production.version,
+        "promoted_at": production.promoted_at,
         "certificate": dg.MetadataValue.json(production.body["certificate"]),
+        LEDGER_ENTRY: str(production.sequence),
+        **digests(model=production.model_digest, data=production.data_digest),
     }
     return page | ({"put right": released.put_right} if released.put_right else {})
 
 
-def page_of(value: Any) -> Page:
+def page_of(value: Any, definition: ModelDefinition) -> Page:
     """A value as its asset shows it."""
-    for kind, page in PAGES:
+    if isinstance(value, FairnessReport):
+        return _fairness_page(value, definition)
+    for kind, page in PAGES.items():
         if isinstance(value, kind):
             shown: Page = page(value)
             return shown
@@ -69,27 +77,23 @@ def page_of(value: Any) -> Page:
 
 def data_page(report: DataReport) -> Page:
     """The screen of a sample."""
-    page: dict[str, Any] = {
+    broken: Rows = [
+        {"rule": f"{item.column or 'row'}: {item.rule}", "rows": item.rows, "example": item.example}
+        for item in report.violations
+    ]
+    columns: Rows = [
+        {"column": f"{column.name} ({column.kind})", "missing": f"{column.missing_rate:.1%}", "values": column.values}
+        for column in report.columns
+    ]
+    return {
         "rows": report.n,
         "positive labels": f"{report.label_rate:.1%}",
-        "data_digest": report.data_digest,
-        "columns": _table(
+        **({"broken rules": table(broken)} if broken else {}),
+        "groups": table(
             [
                 {
-                    "column": column.name,
-                    "kind": column.kind,
-                    "missing": f"{column.missing_rate:.1%}",
-                    "values": column.values,
-                }
-                for column in report.columns
-            ]
-        ),
-        "groups": _table(
-            [
-                {
-                    "feature": feature,
-                    "group": group.group,
-                    "rows": group.n,
+                    "group": f"{in_words(feature)}: {group.group}",
+                    "rows": f"{group.n:,}",
                     "share": f"{group.share:.1%}",
                     "positive": f"{group.label_rate:.1%}",
                 }
@@ -97,40 +101,33 @@ def data_page(report: DataReport) -> Page:
                 for group in groups
             ]
         ),
+        "columns": table(columns),
+        **digests(data=report.data_digest),
     }
-    if report.violations:
-        page["broken rules"] = _table(
-            [
-                {"column": item.column or "(row)", "rule": item.rule, "rows": item.rows, "example": item.example}
-                for item in report.violations
-            ]
-        )
-    return page
 
 
 def _candidate_page(candidate: Candidate) -> Page:
-    page: dict[str, Any] = {
-        "model_digest": candidate.model_digest,
-        "estimator": candidate.manifest.estimator,
-        "composition": candidate.manifest.composition,
+    manifest = candidate.manifest
+    return {
+        "estimator": manifest.estimator,
+        "decides by": COMPOSITIONS[manifest.composition] + (", drawn with a chance" if manifest.randomized else ""),
+        "sees": ", ".join(feature.name for feature in manifest.features) or "not known",
+        "parameters": table([{"parameter": name, "value": value} for name, value in candidate.parameters.items()]),
+        **({"warnings": "\n".join(candidate.warnings)} if candidate.warnings else {}),
         "mlflow_run_id": candidate.mlflow_run_id,
-        "training_data_digest": candidate.training_digest or "not known",
-        "parameters": _table([{"parameter": name, "value": value} for name, value in candidate.parameters.items()]),
-        "files": _table(
-            [{"file": name, "sha256": file.blob, "content": file.content} for name, file in candidate.files.items()]
+        **digests(
+            model=candidate.model_digest,
+            training_data=candidate.training_digest or "not known",
+            **{f"file {name}": file.blob for name, file in candidate.files.items()},
         ),
     }
-    if candidate.warnings:
-        page["warnings"] = "\n".join(candidate.warnings)
-    return page
 
 
 def _predictions_page(predictions: Predictions) -> Page:
     return {
         "rows": len(predictions.y_pred),
         "selected": f"{float(predictions.y_pred.mean()):.1%}",
-        "model_digest": str(predictions.subject.model_digest),
-        "data_digest": predictions.subject.data_digest,
+        **digests(model=str(predictions.subject.model_digest), data=predictions.subject.data_digest),
     }
 
 
@@ -138,51 +135,56 @@ def _performance_page(report: PerformanceReport) -> Page:
     from rai_platform.card.figures import performance_figures
     from rai_platform.card.plots import draw_calibration_and_roc
 
+    curves = picture("ROC curve and calibration", draw_calibration_and_roc(report, kind="png"))
     return {
-        "figures": _table(
-            [
-                {"metric": item.name, "value": _number(item.value), "95 % interval": _range(item.interval), "n": item.n}
-                for item in performance_figures(report)
-            ]
-        ),
-        "accuracy of one fixed answer": report.majority_accuracy.value,
-        **_picture("curves", draw_calibration_and_roc(report, kind="png")),
+        "figures": table([{"metric": in_words(item.name), **_measured(item)} for item in performance_figures(report)]),
+        "accuracy of one fixed answer": number(report.majority_accuracy.value),
+        **({"curves": text(curves)} if curves else {}),
         **_about(report),
     }
 
 
-def _fairness_page(report: FairnessReport) -> Page:
+def _fairness_page(report: FairnessReport, definition: ModelDefinition) -> Page:
     from rai_platform.card.figures import fairness_sections
     from rai_platform.card.plots import draw_groups
 
+    policy = definition.policy
     page: dict[str, Any] = {}
     for section in fairness_sections(report):
-        page |= _picture(f"{section.feature}: groups", draw_groups(section, four_fifths=None, kind="png"))
-        page[f"{section.feature}: rates"] = _table(
-            [
-                {
-                    "group": row.group,
-                    "n": row.n,
-                    **{
-                        item.name: "not estimable"
-                        if item.value is None
-                        else f"{_number(item.value)} ({_range(item.interval)})"
-                        for item in row.rates
-                    },
-                }
-                for row in section.groups
-            ]
+        name = in_words(section.feature)
+        rule = requirement_for(policy, "disparate_impact", section.feature)
+        page[f"selection rates by {name}"] = table(
+            [{"group": row.group, "n": f"{row.n:,}", **_measured(row.rate("selection_rate"))} for row in section.groups]
         )
-        page[f"{section.feature}: disparities"] = _table(
-            [
-                {
-                    "disparity": item.name,
-                    "value": _number(item.value),
-                    "95 % interval": _range(item.interval),
-                    "n": item.n,
-                }
-                for item in section.disparities
-            ]
+        page[f"all about {name}"] = text(
+            picture(
+                f"rates by {name}",
+                draw_groups(
+                    section,
+                    four_fifths=rule.min if rule else None,
+                    kind="png",
+                    minimum_group_size=policy.minimum_group_size,
+                ),
+            )
+            if section.groups
+            else "",
+            f"Groups under {policy.minimum_group_size} people are pale, and not judged.",
+            wide_table(
+                [
+                    {
+                        "group": row.group,
+                        "n": f"{row.n:,}",
+                        **{in_words(item.name): _in_short(item) for item in row.rates},
+                    }
+                    for row in section.groups
+                ]
+            ),
+            wide_table(
+                [
+                    {"disparity, over all groups": in_words(item.name), **_measured(item), "meaning": item.meaning}
+                    for item in section.disparities
+                ]
+            ),
         )
     return {**page, **_about(report)}
 
@@ -193,21 +195,23 @@ def _explanations_page(report: Explanations) -> Page:
     if report.not_possible:
         return {"not possible": report.not_possible, **_about(report)}
     return {
-        **_picture("beeswarm", draw_beeswarm(report, kind="png")),
-        **_picture("importance", draw_importance(report, kind="png")),
-        "mean absolute SHAP values": _table(
+        f"mean |SHAP value| ({report.output})": table(
             [
                 {
                     "feature": row.feature,
-                    "mean |SHAP|": _number(row.mean_absolute),
-                    "95 % interval": f"{row.lower:.3f} to {row.upper:.3f}",
+                    "mean": number(row.mean_absolute),
+                    "95 % interval": f"{number(row.lower)} to {number(row.upper)}",
                 }
                 for row in report.importance
             ]
         ),
+        "pictures": text(
+            "Every dot is a person; to the right the feature raised the score.",
+            picture("SHAP values", draw_beeswarm(report, kind="png")),
+            picture("importance", draw_importance(report, kind="png")),
+        ),
         "method": str(report.method),
-        "rows explained": report.n,
-        "additivity_error": report.additivity_error,
+        "additivity_error": number(report.additivity_error),
         **_about(report),
     }
 
@@ -217,22 +221,27 @@ def _robustness_page(report: RobustnessScores) -> Page:
 
     if report.not_possible:
         return {"not possible": report.not_possible, **_about(report)}
+    rows = [
+        {
+            "change": f"{in_words(score.perturbation)} {score.strength:g}",
+            "accuracy": number(score.accuracy.value),
+            "drop": number(score.drop.value),
+            "95 % interval": range_of(score.drop.bounds()),
+        }
+        for score in report.scores
+    ]
+    changed = [
+        {"change": row["change"], "decisions changed": f"{score.flipped.value:.1%}"}
+        for row, score in zip(rows, report.scores, strict=True)
+    ]
     return {
-        **_picture("accuracy over strength", draw_robustness(report, kind="png")),
-        "scores": _table(
-            [
-                {
-                    "change": score.perturbation,
-                    "strength": f"{score.strength:g}",
-                    "accuracy": _number(score.accuracy.value),
-                    "95 % interval": _range(score.accuracy.bounds()),
-                    "drop": _number(score.drop.value),
-                    "decisions changed": f"{score.flipped.value:.1%}",
-                }
-                for score in report.scores
-            ]
+        "scores": table(rows),
+        "pictures": text(
+            "Noise and shift are in standard deviations, the others in shares of cells.",
+            picture("accuracy over strength", draw_robustness(report, kind="png")),
+            wide_table(changed),
         ),
-        **{f"{name}: not tried": why for name, why in report.not_estimable.items()},
+        **{f"{in_words(name)}: not tried": why for name, why in report.not_estimable.items()},
         **_about(report),
     }
 
@@ -243,47 +252,34 @@ def _card_page(card: ModelCard) -> Page:
     return {
         "recommendation": card.recommendation,
         "summary": card.summary,
-        "card": dg.MetadataValue.md(render_markdown(card)),
-        "model_digest": str(card.subject.model_digest),
-        "data_digest": card.subject.data_digest,
-        "replaces": "nothing" if card.replaces is None else f"ledger entry {card.replaces}",
+        **({"reasons": table([{"reason": reason} for reason in card.reasons])} if card.reasons else {}),
+        "card": text(render_markdown(card)),
+        "as a web page": f"card/model_card.html among the artifacts of MLflow run {card.mlflow_run_id}",
+        "would replace": "nothing" if card.replaces is None else f"ledger entry {card.replaces}",
+        **digests(model=str(card.subject.model_digest), data=card.subject.data_digest, policy=card.policy.digest),
     }
 
 
-PAGES: Sequence[tuple[type, Any]] = (
-    (Candidate, _candidate_page),
-    (Predictions, _predictions_page),
-    (PerformanceReport, _performance_page),
-    (FairnessReport, _fairness_page),
-    (Explanations, _explanations_page),
-    (RobustnessScores, _robustness_page),
-    (ModelCard, _card_page),
-)
+PAGES: Mapping[type, Any] = {
+    Candidate: _candidate_page,
+    Predictions: _predictions_page,
+    PerformanceReport: _performance_page,
+    Explanations: _explanations_page,
+    RobustnessScores: _robustness_page,
+    ModelCard: _card_page,
+}
 
 
 def _about(report: PerformanceReport | FairnessReport | Explanations | RobustnessScores) -> Page:
     return {
-        "model_digest": str(report.subject.model_digest),
-        "data_digest": report.subject.data_digest,
         "rows": report.n,
+        **digests(model=str(report.subject.model_digest), data=report.subject.data_digest),
     }
 
 
-def _picture(name: str, png: bytes | None) -> Page:
-    if png is None or len(png) > LARGEST_PICTURE:
-        return {}
-    return {name: dg.MetadataValue.md(f"![{name}](data:image/png;base64,{base64.b64encode(png).decode()})")}
+def _measured(figure: Figure) -> dict[str, str]:
+    return {"value": number(figure.value), "95 % interval": range_of(figure.interval)}
 
 
-def _table(rows: Sequence[Mapping[str, str | int | float]]) -> Any:
-    if not rows:
-        return "none"
-    return dg.MetadataValue.table(records=[dg.TableRecord(dict(row)) for row in rows])
-
-
-def _number(value: float | None) -> str:
-    return "not estimable" if value is None else f"{value:.3f}"
-
-
-def _range(interval: Interval | None) -> str:
-    return "none" if interval is None else f"{interval.lower:.3f} to {interval.upper:.3f}"
+def _in_short(figure: Figure) -> str:
+    return "not estimable" if figure.value is None else f"{number(figure.value)} ({range_of(figure.interval)})"

@@ -159,7 +159,7 @@ def performance_report(step: Step, predictions: Predictions, test_data: Sample) 
 
 
 def fairness_report(step: Step, predictions: Predictions, test_data: Sample) -> Produced:
-    """What each group of people receives from the candidate."""
+    """What each group of people receives from the candidate: rates with intervals, and how far apart they are."""
     report = measure_fairness(
         predictions,
         test_data,
@@ -170,7 +170,7 @@ def fairness_report(step: Step, predictions: Predictions, test_data: Sample) -> 
 
 
 def shap_explanations(step: Step, candidate_model: Candidate, test_data: Sample) -> Produced:
-    """What moves the candidate's score, for everybody and by group."""
+    """What moves the candidate's score, for everybody and by group: SHAP values, which add up to the score."""
     subject, version = _subject(candidate_model, test_data), code_version("shap_explanations")
     if candidate_model.manifest.composition == "given":
         return _stored(step, nothing_to_explain(subject, GIVEN, code_version=version))
@@ -188,7 +188,7 @@ def shap_explanations(step: Step, candidate_model: Candidate, test_data: Sample)
 
 
 def robustness_scores(step: Step, candidate_model: Candidate, test_data: Sample) -> Produced:
-    """How often the candidate is right when the table is a little different."""
+    """How often the candidate is right when the table is a little different: noise, gaps, mixed-up categories, drift."""
     subject, version = _subject(candidate_model, test_data), code_version("robustness_scores")
     if candidate_model.manifest.composition == "given":
         return _stored(step, nothing_to_perturb(subject, test_data.n, GIVEN, code_version=version))

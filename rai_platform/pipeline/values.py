@@ -22,7 +22,7 @@ from rai_platform.training.predictions import Predictions
 Page = Mapping[str, Any]  # what Dagster's pages show of a value
 BLOB = "rai/blob"
 REPORT = "rai/report"
-LEDGER_ENTRY = "ledger_entry"
+LEDGER_ENTRY = "rai/ledger_entry"
 VALUE_OF: dict[str, type] = {
     "training_data": Sample,
     "test_data": Sample,
@@ -35,6 +35,16 @@ VALUE_OF: dict[str, type] = {
     "model_card": ModelCard,
 }
 SEARCHED_MATERIALIZATIONS = 200
+
+
+def grouped(digest: str) -> str:
+    """A digest in groups of 16 letters: Dagster's pages break no word, and 64 letters push everything else out of sight."""
+    return " ".join(digest[start : start + 16] for start in range(0, len(digest), 16)) if len(digest) == 64 else digest
+
+
+def ungrouped(digest: str) -> str:
+    """The digest itself."""
+    return digest.replace(" ", "")
 
 
 def encode(value: Any) -> bytes:
@@ -75,11 +85,11 @@ class StoredValues:
 
     def digest(self, key: dg.AssetKey) -> str:
         """The digest that an asset's value is stored under."""
-        return str(self._metadata(key)[BLOB].value)
+        return ungrouped(str(self._metadata(key)[BLOB].value))
 
     def data_report(self, key: dg.AssetKey) -> tuple[DataReport, str]:
         """The screen of a data asset and the digest it is stored under."""
-        digest = str(self._metadata(key)[REPORT].value)
+        digest = ungrouped(str(self._metadata(key)[REPORT].value))
         return decode(DataReport, self.store.get(digest)), digest
 
     def _metadata(self, key: dg.AssetKey) -> Any:

@@ -1,5 +1,6 @@
 """Results that somebody posts to Dagster's webserver change nothing, and are said to be there."""
 
+from rai_platform.pipeline.values import LEDGER_ENTRY
 from rai_platform_tests.servers import dagster_pages
 from rai_platform_tests.world import World, told
 
@@ -18,7 +19,7 @@ def test_a_forged_check_result_and_a_forged_production_model_change_nothing(judg
         assert status == 200
         status, _ = pages.post(
             "/report_asset_materialization/unfair/production_model",
-            {"metadata": {"version": 7, "ledger_entry": 1}, "data_version": "forged"},
+            {"metadata": {"version": 7, LEDGER_ENTRY: 1}, "data_version": "forged"},
         )
         assert status == 200
         forged_value = {"metadata": {"rai/blob": "0" * 64}}
