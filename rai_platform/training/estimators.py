@@ -11,6 +11,7 @@ from sklearn.compose import ColumnTransformer
 from sklearn.impute import MissingIndicator, SimpleImputer
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.utils.validation import has_fit_parameter
 
 from rai_platform.errors import UnusableEstimator, did_you_mean
 from rai_platform.spec.model import Estimator
@@ -26,21 +27,7 @@ def build_estimator(spec: Estimator) -> Any:
     Raises:
         UnusableEstimator: the path leads nowhere, the parameters do not fit, or it is no classifier.
     """
-    factory = imported(spec.type)
-    accepted = _parameters(factory)
-    for name in spec.params:
-        if accepted is not None and name not in accepted:
-            raise UnusableEstimator(
-                f"{spec.type} takes no {name!r}{did_you_mean(name, accepted)}; it takes: {', '.join(sorted(accepted))}",
-                where="estimator.params",
-            )
-    seed = {"random_state": spec.seed} if "random_state" in (accepted or ()) else {}
-    try:
-        estimator = factory(**{**seed, **spec.params})
-    except (TypeError, ValueError) as error:
-        raise UnusableEstimator(
-            f"{spec.type} does not take these parameters: {error}", where="estimator.params"
-        ) from None
+    estimator = _constructed(spec.type, spec.params, seed=spec.seed)
     if not hasattr(estimator, "fit") or not _classifies(estimator):
         raise UnusableEstimator(
             f"expected a classifier with scikit-learn's methods, got {type(estimator).__name__}", where="estimator.type"
@@ -51,6 +38,58 @@ def build_estimator(spec: Estimator) -> Any:
             where="estimator.type",
         )
     return estimator
+
+
+def _constructed(path: str, params: dict[str, Any], *, seed: int) -> Any:
+    factory = imported(path)
+    accepted = _parameters(factory)
+    for name in params:
+        if accepted is not None and name not in accepted:
+            raise UnusableEstimator(
+                f"{path} takes no {name!r}{did_you_mean(name, accepted)}; it takes: {', '.join(sorted(accepted))}",
+                where="estimator.params",
+            )
+    given = {name: _with_estimators(value, seed=seed) for name, value in params.items()}
+    chance = {"random_state": seed} if "random_state" in (accepted or ()) else {}
+    try:
+        return factory(**{**chance, **given})
+    except (TypeError, ValueError) as error:
+        raise UnusableEstimator(f"{path} does not take these parameters: {error}", where="estimator.params") from None
+    except Exception as error:  # a function of anybody's, which may raise anything
+        raise UnusableEstimator(f"{path} gives no estimator: {in_a_line(error)}", where="estimator.params") from error
+
+
+def _with_estimators(value: Any, *, seed: int) -> Any:
+    """A parameter as the YAML has it, with an estimator of scikit-learn in the place of every ``{type: …, params: …}``."""
+    if isinstance(value, list):
+        return [_with_estimators(item, seed=seed) for item in value]
+    if not isinstance(value, dict):
+        return value
+    path = value.get("type")
+    if not isinstance(path, str) or not set(value) <= {"type", "params"}:
+        return {key: _with_estimators(item, seed=seed) for key, item in value.items()}
+    if not path.startswith("sklearn."):
+        raise UnusableEstimator(
+            f"an estimator among the parameters is one of scikit-learn's, got {path!r}; return others from a function of "
+            "your own, and name that as `type`",
+            where="estimator.params",
+        )
+    return _constructed(path, value.get("params") or {}, seed=seed)
+
+
+def weight_parameter(estimator: Any) -> str | None:
+    """The name by which ``fit`` takes sampling weights; None where it takes none."""
+    if isinstance(estimator, Pipeline):
+        name, last = estimator.steps[-1]
+        inner = weight_parameter(last)
+        return None if inner is None else f"{name}__{inner}"
+    takes_any = any(each.kind is each.VAR_KEYWORD for each in inspect.signature(estimator.fit).parameters.values())
+    return "sample_weight" if takes_any or has_fit_parameter(estimator, "sample_weight") else None
+
+
+def in_a_line(error: Exception) -> str:
+    """What somebody else's code raised, in a line."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"[:500]
 
 
 def builds_own_preprocessing(estimator: Any, spec: Estimator) -> bool:
@@ -118,8 +157,11 @@ def imported(path: str) -> Any:
         module = importlib.import_module(module_name)
     except (ImportError, TypeError) as error:  # TypeError: a path that begins with a dot
         raise UnusableEstimator(
-            f"cannot import {module_name!r}: {error}; install its package, or correct the path", where="estimator.type"
+            f"cannot import {module_name!r}: {error}; install its package, put its folder on PYTHONPATH, or correct the path",
+            where="estimator.type",
         ) from None
+    except Exception as error:  # a module of anybody's, which may raise anything
+        raise UnusableEstimator(f"cannot import {module_name!r}: {in_a_line(error)}", where="estimator.type") from error
     if not hasattr(module, name):
         known = [attribute for attribute in dir(module) if not attribute.startswith("_")]
         raise UnusableEstimator(f"no {name!r} in {module_name}{did_you_mean(name, known)}", where="estimator.type")

@@ -9,11 +9,16 @@ from sklearn.exceptions import ConvergenceWarning
 
 from rai_platform.data.columns import cell_text
 from rai_platform.data.sample import Sample
-from rai_platform.errors import InvalidSpec, UnusableEstimator, did_you_mean
+from rai_platform.errors import InvalidSpec, RaiError, UnusableEstimator, did_you_mean
 from rai_platform.spec.model import Mitigation, ModelSpec
 from rai_platform.training.estimator_code import estimator_code
-from rai_platform.training.estimator_code import estimator_code
-from rai_platform.training.estimators import build_estimator, build_preprocessing, builds_own_preprocessing
+from rai_platform.training.estimators import (
+    build_estimator,
+    build_preprocessing,
+    builds_own_preprocessing,
+    in_a_line,
+    weight_parameter,
+)
 from rai_platform.training.manifest import Feature, GroupThresholds, Manifest, ThresholdStep
 from rai_platform.training.model import PREPROCESSING, TrainedModel, joined_groups
 
@@ -40,11 +45,12 @@ def fit_model(spec: ModelSpec, sample: Sample) -> tuple[TrainedModel, tuple[str,
             inputs = parts[PREPROCESSING].fit_transform(sample.features)
         try:
             fitted = _fit(estimator, inputs, sample, spec)
-        except (TypeError, ValueError) as error:
+        except (RaiError, MemoryError):
+            raise
+        except Exception as error:  # an estimator is anybody's code, and may raise anything
             raise UnusableEstimator(
-                f"{spec.estimator.type} could not be trained on these data: {' '.join(str(error).split())[:500]}",
-                where="estimator",
-            ) from None
+                f"{spec.estimator.type} could not be trained on these data: {in_a_line(error)}", where="estimator"
+            ) from error
     told = tuple(
         dict.fromkeys(
             f"{item.category.__name__}: {str(item.message).splitlines()[0]}"
@@ -58,7 +64,7 @@ def fit_model(spec: ModelSpec, sample: Sample) -> tuple[TrainedModel, tuple[str,
 
 def _fit(estimator: Any, inputs: Any, sample: Sample, spec: ModelSpec) -> tuple[Manifest, dict[str, Any]]:
     if spec.mitigation is None:
-        weight = {} if sample.weight is None else {"sample_weight": sample.weight}
+        weight = {} if sample.weight is None else {_weight_of(estimator, "data.weight"): sample.weight}
         estimator.fit(inputs, sample.y_true, **weight)
         return _manifest(estimator, spec, sample), {ESTIMATOR: estimator}
     if sample.weight is not None:
@@ -70,6 +76,16 @@ def _fit(estimator: Any, inputs: Any, sample: Sample, spec: ModelSpec) -> tuple[
     groups = joined_groups(sample.sensitive_features, spec.mitigated_features)
     mitigate = {"exponentiated_gradient": _reduce, "threshold_optimizer": _optimize_thresholds}[spec.mitigation.method]
     return mitigate(estimator, inputs, sample, groups, spec, spec.mitigation)
+
+
+def _weight_of(estimator: Any, why: str) -> str:
+    name = weight_parameter(estimator)
+    if name is None:
+        raise UnusableEstimator(
+            f"{type(estimator).__name__} cannot be trained with weights, as `{why}` asks; choose another one, or leave that out",
+            where="estimator.type",
+        )
+    return name
 
 
 def _reduce(
@@ -85,7 +101,11 @@ def _reduce(
         "false_positive_rate_parity": reductions.FalsePositiveRateParity,
     }
     reduction = _with_params(
-        reductions.ExponentiatedGradient, mitigation, estimator, constraints[mitigation.constraint]()
+        reductions.ExponentiatedGradient,
+        mitigation,
+        estimator,
+        constraints[mitigation.constraint](),
+        sample_weight_name=_weight_of(estimator, "mitigation.method: exponentiated_gradient"),
     )
     reduction.fit(inputs, sample.y_true, sensitive_features=groups)
     kept = [  # the weights come in an order of their own, so each names its predictor
@@ -174,7 +194,6 @@ def _manifest(estimator: Any, spec: ModelSpec, sample: Sample, **composition: An
         **{
             "composition": "single",
             "estimator": asked.type,
-            "estimator_code": estimator_code(asked.type),
             "estimator_code": estimator_code(asked.type),
             "features": tuple(
                 Feature(name=str(name), kind="category" if sample.features[name].dtype == object else "number")

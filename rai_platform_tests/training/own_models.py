@@ -142,6 +142,14 @@ class AsksWhoIsFirst(NearestMean):
         return margin + 1e-6 * np.arange(len(margin))[::-1]
 
 
+class LooksForAColumn(NearestMean):
+    """A classifier that is not ready for every table."""
+
+    def fit(self, inputs: Any, y: Any) -> Self:
+        inputs["no such column"]
+        return super().fit(inputs, y)
+
+
 def anything(**options: Any) -> LogisticRegression:
     """A factory whose signature takes whatever it is given."""
     return LogisticRegression(**options)

@@ -143,12 +143,6 @@ def test_a_row_of_weight_two_counts_as_two_rows(training: Sample) -> None:
     assert np.allclose(weighted.score(numbers), repeated.score(numbers), atol=1e-4)
 
 
-def test_an_estimator_that_takes_no_weights_says_so(training: Sample) -> None:
-    weighted = sample_of(training.features, training.y_true, weight=np.ones(training.n))
-    with pytest.raises(UnusableEstimator, match="sample_weight"):
-        fit_model(lending_spec("sklearn.neighbors.KNeighborsClassifier"), weighted)
-
-
 def test_what_training_warned_of_is_kept_and_told_once(training: Sample) -> None:
     _, warnings = fit_model(lending_spec(LOGISTIC, {"max_iter": 1}), training)
     assert len(warnings) == 1
