@@ -173,7 +173,9 @@ def test_what_a_vendor_gave_has_no_training_data() -> None:
 def test_a_few_people_are_taken_apart_by_where_they_stand(
     threshold: float | None, output: Any, titles: set[str]
 ) -> None:
-    report = dataclasses.replace(made.explanations(), output=output)
+    rows = made.explanations().rows
+    more = tuple(dataclasses.replace(rows[0], row_key=9, output=each) for each in (-0.9, 0.05))
+    report = dataclasses.replace(made.explanations(), output=output, rows=(*rows, *more))
     examples = {example.title: example for example in explanation_section(report, threshold).examples}
     assert set(examples) == titles
     outputs = [row.output for row in report.rows]

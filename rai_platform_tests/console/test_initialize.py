@@ -171,6 +171,7 @@ AGES = np.r_[np.full(15, 20), np.full(15, 35), np.arange(40, 70)]
     [
         (AGES, (31.0, 38.0, 54.0)),
         (np.r_[np.zeros(45), np.arange(1, 16)], (1.0,)),
+        (np.r_[np.full(45, 18), np.arange(19, 34)], (19.0,)),
         (np.r_[np.zeros(59), 0.5], None),
         (np.linspace(0, 1, ROWS), (0.25, 0.5, 0.75)),
         (np.linspace(1000, 2000, ROWS), (1250.0, 1500.0, 1750.0)),
