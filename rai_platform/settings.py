@@ -110,5 +110,6 @@ def use_as_process_environment(settings: Settings) -> None:
         MLFLOW_TRACKING_URI=settings.tracking_uri,
         MLFLOW_DISABLE_TELEMETRY="true",
         MLFLOW_LOGGING_LEVEL="WARNING",
+        MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR="false",
         DO_NOT_TRACK="1",
     )

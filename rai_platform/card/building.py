@@ -22,6 +22,7 @@ from rai_platform.explanations.report import Explanations
 from rai_platform.fairness.report import FairnessReport
 from rai_platform.performance.report import PerformanceReport
 from rai_platform.robustness.report import RobustnessScores
+from rai_platform.spec.departures import departures
 from rai_platform.spec.reading import ModelDefinition
 from rai_platform.spec.requirements import required_checks, switched_off
 from rai_platform.spec.verdict import Verdict
@@ -48,12 +49,14 @@ class Judged:
         missing: required checks without a verdict.
         reasons: why a release is refused; empty where nothing speaks against it.
         disclosed: what is named instead of proven.
+        earlier: verdicts against this very model that count no more.
     """
 
     verdicts: tuple[Verdict, ...]
     missing: tuple[str, ...]
     reasons: tuple[str, ...]
     disclosed: tuple[str, ...]
+    earlier: tuple[str, ...] = ()
 
 
 def build_card(
@@ -94,8 +97,12 @@ def build_card(
         intended_use=spec.intended_use,
         out_of_scope=spec.out_of_scope,
         limitations=spec.limitations,
-        computed_limitations=computed_limitations(
-            definition, candidate, performance, evidence.fairness, evidence.explanations, evidence.robustness
+        computed_limitations=(
+            *(f"On record against this very model, and no longer counted: {told}" for told in judged.earlier),
+            *(f"The policy asks for less than the default one: {told}." for told in departures(definition)),
+            *computed_limitations(
+                definition, candidate, performance, evidence.fairness, evidence.explanations, evidence.robustness
+            ),
         ),
         disclosed=judged.disclosed,
         training=_training(definition, candidate),

@@ -95,7 +95,7 @@ def show_overview(console: Console, statuses: list[ModelStatus]) -> None:
         colour = {"promoted": "green", "refused": "red"}.get(status.decision or "", "dim")
         production = status.production
         unmet = sum(not verdict.allows_release for verdict in status.verdicts)
-        of_all = f"{unmet} of {len(status.verdicts)} requirements" if unmet else ""
+        of_all = f"{unmet} of {len(status.verdicts)}" if unmet else ""
         table.add_row(
             line(status.model),
             line((status.decision or "none yet", colour)),

@@ -71,6 +71,8 @@ class DataReport:
     Attributes:
         role: whether it is learned from or judged on.
         data_digest: the sample's digest.
+        compared_with: digest of the training sample that test data were compared with; None for training data, and where
+            nobody knows what was learned from.
         n: rows.
         label_rate: share of rows with the positive label.
         columns: the features.
@@ -82,6 +84,7 @@ class DataReport:
 
     role: Literal["training", "test"]
     data_digest: str
+    compared_with: str | None = None
     n: int
     label_rate: float
     columns: tuple[ColumnSummary, ...]

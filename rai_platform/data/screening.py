@@ -1,5 +1,6 @@
 """The screen of data: is the table sound, and is everybody in it?"""
 
+import dataclasses
 from typing import Literal
 
 import numpy as np
@@ -38,7 +39,8 @@ def screen_test_data(prepared: PreparedData, spec: ModelSpec) -> DataReport:
     inferred = check_schema(sample.features, infer_schema(training.features))
     seen = float(np.isin(sample.record, training.record).mean())
     measured = {**repeated, "leakage_rate": Exact(value=seen, n=sample.n)}
-    return _report("test", sample, spec, _both(inferred, declared), measured, {})
+    report = _report("test", sample, spec, _both(inferred, declared), measured, {})
+    return dataclasses.replace(report, compared_with=training.digest)
 
 
 Found = tuple[npt.NDArray[np.bool_], tuple[Violation, ...]]

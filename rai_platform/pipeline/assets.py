@@ -76,7 +76,9 @@ def plans(spec: ModelSpec) -> tuple[AssetPlan, ...]:
         *(given if spec.predictions else learned),
         AssetPlan(compute=steps.predictions, reads=asked, kinds=frozenset({"parquet"})),
         AssetPlan(
-            compute=steps.performance_report, reads=("predictions", "test_data"), kinds=frozenset({"scikitlearn"})
+            compute=steps.performance_report,
+            reads=("candidate_model", "predictions", "test_data"),
+            kinds=frozenset({"scikitlearn"}),
         ),
         AssetPlan(compute=steps.fairness_report, reads=("predictions", "test_data"), kinds=frozenset({"fairlearn"})),
         AssetPlan(compute=steps.shap_explanations, reads=asked, kinds=frozenset({"shap"})),
@@ -158,7 +160,8 @@ def _production_model(definition: ModelDefinition) -> dg.AssetsDefinition:
     depends = ("candidate_model", "test_data", *REPORTS, "model_card")
 
     def body(context: dg.AssetExecutionContext) -> Iterator[Any]:
-        step, history = _step(context, definition), DagsterHistory(context.instance, definition)
+        # What is decided about is what is there now, also where this run repeats an older one.
+        step, history = _step(context, definition, as_of_run=False), DagsterHistory(context.instance, definition)
         shown = bool(context.selected_asset_check_keys)
         if not context.selected_asset_keys:
             decision = consider(step, history).decision
@@ -234,12 +237,12 @@ def kubernetes_tags(spec: ModelSpec, asset: str) -> dict[str, Any]:
     return {"dagster-k8s/config": config} if config else {}
 
 
-def _step(context: dg.AssetExecutionContext, definition: ModelDefinition) -> Step:
+def _step(context: dg.AssetExecutionContext, definition: ModelDefinition, *, as_of_run: bool = True) -> Step:
     home: Home = context.resources.home
     return Step(
         definition=definition,
         home=home,
-        values=StoredValues(context.instance, home.store, context.run),
+        values=StoredValues(context.instance, home.store, context.run if as_of_run else None),
         run_id=context.run.run_id,
         mlflow_run_id=lambda: str(getattr(context.resources, _tracking_key(definition)).run_id),
     )

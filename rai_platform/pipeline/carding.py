@@ -8,7 +8,7 @@ from rai_platform.card.figures import PERFORMANCE_ORDER
 from rai_platform.fairness.metrics import DISPARITIES, RATES, group_rates, measure_disparity
 from rai_platform.pipeline.code_versions import code_versions
 from rai_platform.pipeline.steps import Step
-from rai_platform.release.decision import choose_verdicts, disclosures
+from rai_platform.release.decision import choose_verdicts, disclosures, earlier_verdicts, nothing_asked_for
 from rai_platform.release.records import RecordedVerdict, read_production, read_verdicts
 from rai_platform.spec.reading import ModelDefinition
 from rai_platform.spec.requirements import RequiredCheck, blocking_checks, required_checks
@@ -22,17 +22,10 @@ def write_card(step: Step, candidate: Candidate, evidence: Evidence) -> ModelCar
     """The card, on record in MLflow beside the figures it was filled from."""
     from rai_platform.registry.tracking import log_document, log_figures
 
-    subject = evidence.performance.subject
     with step.home.ledger.read() as reader:
         production = read_production(reader, step.definition.name)
-    card = build_card(
-        step.definition,
-        candidate,
-        evidence,
-        judged(step, subject, candidate.training_digest),
-        test_source=_test_source(step.definition),
-        replaces=production.sequence if production else None,
-        created_at=step.now,
+    card = built_card(
+        step, candidate, evidence, replaces=production.sequence if production else None, created_at=step.now
     )
     client = step.home.registry.client
     log_figures(client, candidate.mlflow_run_id, figures(evidence))
@@ -42,17 +35,35 @@ def write_card(step: Step, candidate: Candidate, evidence: Evidence) -> ModelCar
     return card
 
 
+def built_card(
+    step: Step, candidate: Candidate, evidence: Evidence, *, replaces: int | None, created_at: str
+) -> ModelCard:
+    """The card that spec, evidence and the verdicts on record give now; equal where all of them are equal."""
+    return build_card(
+        step.definition,
+        candidate,
+        evidence,
+        judged(step, evidence.performance.subject, candidate.training_digest),
+        test_source=_test_source(step.definition),
+        replaces=replaces,
+        created_at=created_at,
+    )
+
+
 def judged(step: Step, subject: Subject, training_digest: str | None) -> Judged:
     """The verdicts that count for every required check, and what follows from them."""
     checks = required_checks(step.definition)
     verdicts, _ = chosen(step, checks, subject, training_digest)
     _, reasons = chosen(step, blocking_checks(step.definition), subject, training_digest)
     found = {(item.verdict.asset, item.verdict.check) for item in verdicts}
+    with step.home.ledger.read() as reader:
+        recorded = read_verdicts(reader, step.definition.name)
     return Judged(
         verdicts=tuple(item.verdict for item in verdicts),
         missing=tuple(f"{check.asset}: {check.name}" for check in checks if (check.asset, check.name) not in found),
-        reasons=tuple(reasons),
+        reasons=(*nothing_asked_for(step.definition), *reasons),
         disclosed=disclosures(verdicts),
+        earlier=earlier_verdicts(recorded, verdicts, subject.model_digest),
     )
 
 

@@ -3,9 +3,17 @@
 from dataclasses import dataclass
 from typing import Any
 
+from rai_platform.card.building import Evidence
 from rai_platform.card.document import ModelCard
 from rai_platform.data.sample import Sample
-from rai_platform.errors import EvidenceMissing, LedgerBroken, PromotionConflict, RaiError, TamperedArtifact
+from rai_platform.errors import (
+    EvidenceMismatch,
+    EvidenceMissing,
+    LedgerBroken,
+    PromotionConflict,
+    RaiError,
+    TamperedArtifact,
+)
 from rai_platform.pipeline.code_versions import code_versions
 from rai_platform.pipeline.history import DagsterHistory
 from rai_platform.pipeline.steps import Step, evidence_digests
@@ -13,6 +21,7 @@ from rai_platform.release.decision import AlreadyInProduction, CardOnFile, Dossi
 from rai_platform.release.records import (
     Production,
     confirmation_entry,
+    is_on_record,
     read_production,
     read_unfinished,
     read_verdicts,
@@ -93,53 +102,77 @@ def attempt_release(step: Step, history: DagsterHistory) -> Released | Refusal:
 
 
 def _dossier(step: Step, history: DagsterHistory, candidate: Candidate, subject: Subject) -> Dossier:
+    from rai_platform.pipeline.carding import built_card
+
     objections: list[str] = []
     try:
         stored_files(candidate, step.home.store)
     except RaiError as error:
         objections.append(str(error))
     card: ModelCard = step.values.read(step.key("model_card"))
-    evidence = evidence_digests(step)
-    for asset in evidence:
-        step.values.read(step.key(asset))  # its bytes are what its digest says
+    gathered = _evidence(step)
+    screen, _ = step.values.data_report(step.key("test_data"))
+    if candidate.training_digest is not None and screen.compared_with != candidate.training_digest:
+        objections.append(
+            "the test data were compared with other training data than the candidate learned from, so nobody knows whether it "
+            "has seen them: materialize `training_data`, `test_data` and `candidate_model` again"
+        )
+    rebuilt = None
+    if gathered.performance.subject == subject and card.subject == subject:
+        try:
+            rebuilt = built_card(step, candidate, gathered, replaces=card.replaces, created_at=card.created_at)
+        except EvidenceMismatch as error:
+            objections.append(str(error))
     with step.home.ledger.read() as reader:
         objections += history.objections(reader)
+        if not is_on_record(reader, candidate):
+            objections.append(
+                "the platform has no record of training this candidate: materialize `candidate_model` again"
+            )
+        final = reader.final()
         return Dossier(
             definition=step.definition,
             subject=subject,
             training_digest=candidate.training_digest,
-            evidence=evidence,
+            evidence=gathered.digests,
             card=CardOnFile(
                 digest=step.values.digest(step.key("model_card")),
                 subject=card.subject,
                 policy_digest=card.policy.digest,
                 evidence=card.evidence,
                 replaces=card.replaces,
+                is_true=rebuilt == card,
             ),
             verdicts=tuple(read_verdicts(reader, step.definition.name)),
             unfinished=tuple(read_unfinished(reader, step.definition.name)),
             production=read_production(reader, step.definition.name),
+            as_of=final.sequence if final else 0,
             code_versions=code_versions(),
             objections=tuple(objections),
         )
 
 
-def _documents(step: Step) -> dict[str, bytes]:
-    """The card's files, rendered anew from the card and reports on record."""
-    from rai_platform.card.building import Evidence
-    from rai_platform.pipeline.carding import render_files
+def _evidence(step: Step) -> Evidence:
+    """The reports on record, each of which has the bytes that its digest says."""
 
     def read(asset: str) -> Any:
         return step.values.read(step.key(asset))
 
-    evidence = Evidence(
+    read("predictions")
+    return Evidence(
         performance=read("performance_report"),
         fairness=read("fairness_report"),
         explanations=read("shap_explanations"),
         robustness=read("robustness_scores"),
         digests=evidence_digests(step),
     )
-    return render_files(read("model_card"), evidence)
+
+
+def _documents(step: Step) -> dict[str, bytes]:
+    """The card's files, rendered anew from the card and reports on record."""
+    from rai_platform.pipeline.carding import render_files
+
+    return render_files(step.values.read(step.key("model_card")), _evidence(step))
 
 
 def _record(step: Step, refusal: Refusal, subject: Subject | None) -> None:

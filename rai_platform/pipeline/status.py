@@ -6,6 +6,7 @@ from typing import Any
 
 import dagster as dg
 
+from rai_platform.errors import TamperedArtifact
 from rai_platform.home import Home
 from rai_platform.pipeline.history import DagsterHistory
 from rai_platform.release.ledger import Entry, Reader
@@ -118,7 +119,7 @@ def status_of(
         return ModelStatus(
             model=name,
             decision=None if decided is None else ("refused" if decided.kind == "refusal" else "promoted"),
-            production=read_production(reader, name),
+            production=certified_production(home, reader, name),
             candidate=candidates[-1] if candidates else None,
             decided_because=reasons,
             out_of_order=tuple(out_of_order(name, home, instance, definition, reader)),
@@ -131,6 +132,8 @@ def counting_verdicts(
 ) -> tuple[Verdict, ...]:
     """For every check the severest verdict on what it judged last; of one run, where that run judged anything."""
     recorded = read_verdicts(reader, name)
+    if definition is not None:
+        recorded = [item for item in recorded if item.verdict.policy_digest == definition.policy.digest]
     in_run = [item for item in recorded if item.run_id == run_id]
     latest: dict[tuple[str, str], RecordedVerdict] = {
         (item.verdict.asset, item.verdict.check): item for item in (in_run or recorded)
@@ -139,7 +142,7 @@ def counting_verdicts(
         (check.asset, check.name): place
         for place, check in enumerate(required_checks(definition) if definition else ())
     }
-    wanted = sorted((key for key in latest if not order or key in order), key=lambda key: order.get(key, 0))
+    wanted = sorted((key for key in latest if definition is None or key in order), key=lambda key: order.get(key, 0))
     return tuple(_counting(latest[key], recorded) for key in wanted)
 
 
@@ -152,7 +155,11 @@ def out_of_order(
         return [*found, "its YAML is no longer there"]
     history = DagsterHistory(instance, definition)
     found += [*_if_readable(lambda: history.objections(reader)), *history.forgeries(reader)]
-    production = read_production(reader, name)
+    production = certified_production(home, reader, name)
+    if production is None and reader.last(model=name, kinds=["promotion"]) is not None:
+        found.append("the last promotion in the ledger is not certified by the platform's key: it was not made here")
+    if production is not None and (damage := home.registry.damage(production)) is not None:
+        found.append(f"MLflow: {damage}; the next run restores what was released, and so does `rai doctor --mend`")
     pointed = home.registry.alias(name)
     if pointed != (production.version if production else None):
         found.append(
@@ -161,6 +168,20 @@ def out_of_order(
             "does `rai doctor --mend`"
         )
     return found
+
+
+def certified_production(home: Home, reader: Reader, name: str) -> Production | None:
+    """What is in production, by a promotion that the platform's key certified for this very model; None otherwise."""
+    from rai_platform.release.certificate import read_certificate
+
+    try:
+        production = read_production(reader, name)
+        if production is None:
+            return None
+        statement = read_certificate(production.body["certificate"], home.key)
+    except (KeyError, TypeError, ValueError, TamperedArtifact):
+        return None
+    return production if statement["subject"][0]["digest"]["sha256"] == production.model_digest else None
 
 
 def _if_readable(look: Callable[[], list[str]]) -> list[str]:

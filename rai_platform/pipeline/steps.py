@@ -15,6 +15,7 @@ from rai_platform.home import Home
 from rai_platform.performance.report import PerformanceReport
 from rai_platform.pipeline.code_versions import code_version
 from rai_platform.pipeline.values import REPORT, StoredValues, encode
+from rai_platform.release.records import candidate_entry
 from rai_platform.robustness.report import RobustnessScores, nothing_to_perturb
 from rai_platform.spec.reading import ModelDefinition
 from rai_platform.spec.requirements import checks_of
@@ -108,6 +109,7 @@ def candidate_model(step: Step, training_data: Sample) -> Produced:
         code_version=code_version("candidate_model"),
         now=step.now,
     )
+    step.home.ledger.append([candidate_entry(candidate, run_id=step.run_id)])
     client = step.home.registry.client
     log_candidate(client, candidate, report, training_data.source)
     right = model.decide(training_data.features, training_data.sensitive_features) == training_data.y_true
@@ -127,6 +129,7 @@ def given_model(step: Step, test_data: Sample) -> Produced:
         code_version=code_version("candidate_model"),
         now=step.now,
     )
+    step.home.ledger.append([candidate_entry(candidate, run_id=step.run_id)])
     report, _ = step.values.data_report(step.key("test_data"))
     log_candidate(step.home.registry.client, candidate, report, test_data.source)
     return Produced(value=candidate, version=candidate.model_digest, pointers={})
@@ -140,18 +143,19 @@ def predictions(step: Step, candidate_model: Candidate, test_data: Sample) -> Pr
     return Produced(value=made, version=made.digest, pointers={})
 
 
-def performance_report(step: Step, predictions: Predictions, test_data: Sample) -> Produced:
+def performance_report(step: Step, candidate_model: Candidate, predictions: Predictions, test_data: Sample) -> Produced:
     """How well the candidate does its work, each figure with an interval, against one fixed answer."""
     from rai_platform.performance.measurement import measure_performance
 
-    majority = None
-    if not step.definition.spec.predictions:
-        screened, _ = step.values.data_report(step.key("training_data"))
-        majority = int(screened.label_rate >= 0.5)
+    if predictions.subject.model_digest != candidate_model.model_digest:
+        raise EvidenceMismatch(
+            "the predictions are another model's than the candidate: materialize `predictions` again"
+        )
+    learned = candidate_model.training_report
     report = measure_performance(
         predictions,
         test_data,
-        majority_label=majority,
+        majority_label=None if learned is None else int(learned.label_rate >= 0.5),
         seed=seed_for(predictions.subject, "performance_report"),
         code_version=code_version("performance_report"),
     )

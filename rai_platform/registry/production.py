@@ -18,6 +18,17 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from rai_platform.errors import PromotionConflict
+from rai_platform.registry.flavor import CANDIDATE
+from rai_platform.registry.release import (
+    CERTIFICATE,
+    RELEASE,
+    Release,
+    damage,
+    digests_in,
+    says_the_same,
+    stored_release,
+    write_release,
+)
 from rai_platform.registry.tracking import log_document
 from rai_platform.release.decision import Promotion
 from rai_platform.release.ledger import Ledger, NewEntry, Reader
@@ -31,7 +42,7 @@ if TYPE_CHECKING:
     from rai_platform.release.keys import SigningKey
 
 ALIAS = "production"
-RELEASE = "release"
+RELEASES = "releases"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +83,7 @@ class ProductionRegistry:
         if candidate.model_digest != promotion.subject.model_digest:
             raise PromotionConflict("the promotion is about another model")
         files = stored_files(candidate, self.store)
-        version = self._ensure_version(promotion, candidate, files, documents)
+        version, release = self._ensure_version(promotion, candidate, files, documents)
         now = self.clock().isoformat(timespec="milliseconds")
         envelope = certify(
             promotion,
@@ -86,6 +97,7 @@ class ProductionRegistry:
             model=promotion.model,
             body={
                 "version": version,
+                "release": RELEASE.dump_python(release, mode="json"),
                 "model_digest": promotion.subject.model_digest,
                 "data_digest": promotion.subject.data_digest,
                 "training_digest": promotion.training_digest,
@@ -93,19 +105,25 @@ class ProductionRegistry:
                 "card_digest": promotion.card_digest,
                 "evidence": promotion.evidence,
                 "disclosed": list(promotion.disclosed),
+                "earlier": list(promotion.earlier),
+                "departures": list(promotion.departures),
                 "replaces": promotion.replaces,
                 "certificate": envelope,
+                "candidate": self.store.put(CANDIDATE.dump_json(candidate)),
+                "documents": {name: self.store.put(content) for name, content in documents.items()},
                 "mlflow_run_id": candidate.mlflow_run_id,
                 "run_id": run_id,
             },
         )
-        recorded = self.ledger.append([entry], guard=_still_replaces(promotion))[0]
+        recorded = self.ledger.append([entry], guard=_still_holds(promotion))[0]
         production = production_of(recorded)
         self.bring_in_line(promotion.model)
         return production
 
     def bring_in_line(self, model: str) -> str | None:
         """Moves the alias to the production model of the ledger, and gives its version the certificate.
+
+        Where the version is gone, or leads to other files than those that were released, they are restored from the store.
 
         Returns:
             What was found out of line, in words; None where all was well. A finding other than a promotion that has yet to
@@ -121,19 +139,25 @@ class ProductionRegistry:
             return self._record_alias(
                 model, f"the alias `{ALIAS}` pointed to version {pointed}, which was never promoted; removed"
             )
-        version = next((found for found in self._versions(model) if str(found.version) == production.version), None)
-        if version is None:
-            return (
-                f"version {production.version}, which the ledger says is in production, is gone from MLflow: restore MLflow's "
-                "database, or train and promote another model"
-            )
-        self._attach_certificate(production, version)
+        found = self.damage(production)
+        if found is not None:
+            production = self._restored(production, found)
+            found = f"{found}; restored as version {production.version}"
+        self._attach_certificate(production)
+        pointed = self.alias(model)
         if pointed == production.version:
-            return None
+            return found
         self.client.set_registered_model_alias(model, ALIAS, production.version)
-        follows = pointed is None or _replaced_version(self.ledger, production) == pointed
+        if found is not None:
+            return found
         told = f"the alias `{ALIAS}` pointed to {f'version {pointed}' if pointed else 'nothing'}; put to version {production.version}"
+        follows = pointed is None or _replaced_version(self.ledger, production) == pointed
         return told if follows else self._record_alias(model, told)
+
+    def damage(self, production: Production) -> str | None:
+        """What is wrong with the version that holds the production model, in words; None where nothing is."""
+        release = RELEASE.validate_python(production.body["release"])
+        return damage(self.client, production.model, production.version, release)
 
     def alias(self, model: str) -> str | None:
         """The version that MLflow's alias points to; None where there is none."""
@@ -148,60 +172,114 @@ class ProductionRegistry:
 
     def _ensure_version(
         self, promotion: Promotion, candidate: Candidate, files: dict[str, bytes], documents: Mapping[str, bytes]
-    ) -> str:
+    ) -> tuple[str, Release]:
+        """The version of this promotion: one that an earlier attempt registered, if it is just that, or a new one."""
         identity = digest_of(
             [promotion.subject.model_digest, promotion.card_digest, promotion.policy_digest, promotion.replaces]
         )
-        for version in self._versions(promotion.model):
-            if version.tags.get("rai.promotion") == identity:
-                return str(version.version)
-        self._ensure_registered(promotion.model)
-        source = self._log_release(candidate, files, documents)
+        tags = {
+            "rai.promotion": identity,
+            "rai.model_digest": str(promotion.subject.model_digest),
+            "rai.data_digest": promotion.subject.data_digest,
+            "rai.policy_digest": promotion.policy_digest,
+            "rai.card_digest": promotion.card_digest,
+        }
+        with TemporaryDirectory() as scratch:
+            folder = Path(scratch) / "release"
+            write_release(folder, candidate, files, documents)
+            path = f"{RELEASES}/{identity[:16]}"
+            if (known := self._left_behind(candidate, tags, folder, path)) is not None:
+                return known
+            return self._register(promotion.model, candidate, folder, path, tags, documents)
+
+    def _left_behind(
+        self, candidate: Candidate, tags: Mapping[str, str], folder: Path, path: str
+    ) -> tuple[str, Release] | None:
+        """A version that an attempt of this promotion registered before it died; tags alone prove nothing."""
+        source = self._source(candidate, path)
+        for version in self._versions(candidate.model):
+            if version.tags.get("rai.promotion") != tags["rai.promotion"] or version.source != source:
+                continue
+            with TemporaryDirectory() as scratch:
+                stored = stored_release(self.client, candidate.mlflow_run_id, path, Path(scratch))
+                if stored is not None and says_the_same(stored, folder):
+                    return str(version.version), self._release(candidate, str(version.version), path, source, stored)
+        return None
+
+    def _register(
+        self,
+        model: str,
+        candidate: Candidate,
+        folder: Path,
+        path: str,
+        tags: Mapping[str, str],
+        documents: Mapping[str, bytes],
+    ) -> tuple[str, Release]:
+        self._ensure_registered(model)
+        self.client.log_artifacts(candidate.mlflow_run_id, str(folder), path)
         created = self.client.create_model_version(
-            promotion.model,
-            source=source,
+            model,
+            source=self._source(candidate, path),
             run_id=candidate.mlflow_run_id,
-            tags={
-                "rai.promotion": identity,
-                "rai.model_digest": str(promotion.subject.model_digest),
-                "rai.data_digest": promotion.subject.data_digest,
-                "rai.policy_digest": promotion.policy_digest,
-                "rai.card_digest": promotion.card_digest,
-            },
+            tags=dict(tags),
             description=documents["model_card.md"].decode()[:5000],
         )
-        return str(created.version)
+        return str(created.version), self._release(candidate, str(created.version), path, str(created.source), folder)
 
-    def _log_release(self, candidate: Candidate, files: dict[str, bytes], documents: Mapping[str, bytes]) -> str:
-        """Uploads the release, and gives its URI."""
-        import mlflow.pyfunc
+    def _release(self, candidate: Candidate, version: str, path: str, source: str, folder: Path) -> Release:
+        return Release(
+            mlflow_run_id=candidate.mlflow_run_id,
+            path=path,
+            source=source,
+            location=str(self.client.get_model_version_download_uri(candidate.model, version)),
+            files=digests_in(folder),
+        )
 
-        from rai_platform.registry.flavor import CANDIDATE, CANDIDATE_FILE
+    def _source(self, candidate: Candidate, path: str) -> str:
+        return f"{self.client.get_run(candidate.mlflow_run_id).info.artifact_uri}/{path}"
 
+    def _restored(self, production: Production, found: str) -> Production:
+        """The production model as a new version, made from what the store holds of it."""
+        body = production.body
+        candidate: Candidate = CANDIDATE.validate_json(self.store.get(body["candidate"]))
+        documents = {name: self.store.get(blob) for name, blob in body["documents"].items()}
+        path = f"{RELEASES}/{digest_of([production.sequence, self.clock().isoformat()])[:16]}"
+        tags = {
+            "rai.model_digest": production.model_digest,
+            "rai.data_digest": production.data_digest,
+            "rai.policy_digest": body["policy_digest"],
+            "rai.card_digest": body["card_digest"],
+        }
         with TemporaryDirectory() as scratch:
-            data, release = Path(scratch) / "data", Path(scratch) / RELEASE
-            data.mkdir()
-            (data / CANDIDATE_FILE).write_bytes(CANDIDATE.dump_json(candidate, indent=1))
-            for name, content in files.items():
-                (data / f"{name}.skops").write_bytes(content)
-            mlflow.pyfunc.save_model(
-                str(release),
-                loader_module="rai_platform.registry.flavor",
-                data_path=str(data),
-                pip_requirements=["rai-platform"],
-            )
-            for name, content in documents.items():
-                (release / name).write_bytes(content)
-            self.client.log_artifacts(candidate.mlflow_run_id, str(release), RELEASE)
-        return f"{self.client.get_run(candidate.mlflow_run_id).info.artifact_uri}/{RELEASE}"
+            folder = Path(scratch) / "release"
+            write_release(folder, candidate, stored_files(candidate, self.store), documents)
+            version, release = self._register(production.model, candidate, folder, path, tags, documents)
+        entry = NewEntry(
+            kind="release_restored",
+            model=production.model,
+            body={
+                "promotion": production.sequence,
+                "version": version,
+                "release": RELEASE.dump_python(release, mode="json"),
+                "found": found,
+            },
+        )
+        self.ledger.append([entry])
+        with self.ledger.read() as reader:
+            restored = read_production(reader, production.model)
+        return restored or production
 
-    def _attach_certificate(self, production: Production, version: ModelVersion) -> None:
-        if version.tags.get("rai.status") == "promoted":
+    def _attach_certificate(self, production: Production) -> None:
+        version = self.client.get_model_version(production.model, production.version)
+        if (
+            version.tags.get("rai.ledger_entry") == str(production.sequence)
+            and version.tags.get("rai.status") == "promoted"
+        ):
             return
         log_document(
             self.client,
-            production.body["mlflow_run_id"],
-            f"{RELEASE}/certificate.dsse.json",
+            production.body["release"]["mlflow_run_id"],
+            f"{production.body['release']['path']}/{CERTIFICATE}",
             json.dumps(production.body["certificate"], indent=1),
         )
         self.client.set_model_version_tag(
@@ -220,8 +298,8 @@ class ProductionRegistry:
                 raise
 
 
-def _still_replaces(promotion: Promotion) -> Callable[[Reader], None]:
-    """The compare of compare-and-swap: what is in production is still what the card said."""
+def _still_holds(promotion: Promotion) -> Callable[[Reader], None]:
+    """The compare of compare-and-swap: production is still what the card said, and nothing was judged since the decision."""
 
     def guard(reader: Reader) -> None:
         production = read_production(reader, promotion.model)
@@ -230,6 +308,11 @@ def _still_replaces(promotion: Promotion) -> Callable[[Reader], None]:
             raise PromotionConflict(
                 "another model was promoted after the card of this one was made: materialize `model_card` again and look at "
                 "what would be replaced"
+            )
+        judged = reader.entries(model=promotion.model, kinds=["verdict", "evaluation_started"], after=promotion.as_of)
+        if next(judged, None) is not None:
+            raise PromotionConflict(
+                "something was judged after it was decided: decide again on all that is on record now"
             )
 
     return guard

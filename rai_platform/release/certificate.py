@@ -43,6 +43,8 @@ def certify(promotion: Promotion, *, version: str, files: dict[str, str], key: S
         "evidence": {asset: {"sha256": digest} for asset, digest in sorted(promotion.evidence.items())},
         "replaces": promotion.replaces,
         "disclosed": list(promotion.disclosed),
+        "earlierVerdictsAgainstThisModel": list(promotion.earlier),
+        "policyAsksForLessThanTheDefault": list(promotion.departures),
         "verdicts": [
             {
                 "asset": item.verdict.asset,

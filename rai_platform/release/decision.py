@@ -1,9 +1,11 @@
 """The decision about production: the only place that can make a ``Promotion``."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from rai_platform.release.records import Production, RecordedVerdict, StartedEvaluation
+from rai_platform.spec.departures import departures
 from rai_platform.spec.reading import ModelDefinition
 from rai_platform.spec.requirements import RequiredCheck, blocking_checks
 from rai_platform.spec.subject import Subject
@@ -22,6 +24,7 @@ class CardOnFile:
         policy_digest: the policy it was written under.
         evidence: digest of every report it was filled from, by asset.
         replaces: the ledger's sequence of the promotion it would replace; None where nothing was in production.
+        is_true: whether it says just what the spec, the evidence and the verdicts as they are now give.
     """
 
     digest: str
@@ -29,6 +32,7 @@ class CardOnFile:
     policy_digest: str
     evidence: dict[str, str]
     replaces: int | None
+    is_true: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,11 +43,12 @@ class Dossier:
         definition: the model and the policy as they are now.
         subject: the candidate and the test data as they are now.
         training_digest: the data the candidate learned from; None for given predictions.
-        evidence: digest of every report as it is now, by asset.
+        evidence: digest of every report as it is now, by asset; the predictions and the screens of the data among them.
         card: the model card as it is now.
         verdicts: every verdict on record about the model.
         unfinished: judgements that were begun and gave no verdict.
         production: what is in production now.
+        as_of: the last entry of the ledger that was read.
         code_versions: of the measuring and judging code as it is now, by asset.
         objections: anything else that speaks against a release, in words: a ledger that does not verify, a check result
             that nobody here wrote.
@@ -57,6 +62,7 @@ class Dossier:
     verdicts: tuple[RecordedVerdict, ...]
     unfinished: tuple[StartedEvaluation, ...]
     production: Production | None
+    as_of: int
     code_versions: dict[str, str]
     objections: tuple[str, ...]
 
@@ -75,6 +81,9 @@ class Promotion:
         evidence: digest of every report, by asset.
         verdicts: the verdicts it rests on.
         disclosed: groups and requirements without evidence that the policy lets be named.
+        earlier: verdicts against this very model that count no more, in words.
+        departures: where the policy asks for less than the default one, in words.
+        as_of: the last entry of the ledger that the decision rests on.
         replaces: the ledger's sequence of the promotion it replaces.
         seal: shows that ``decide`` made it.
     """
@@ -88,6 +97,9 @@ class Promotion:
     evidence: dict[str, str]
     verdicts: tuple[RecordedVerdict, ...]
     disclosed: tuple[str, ...]
+    earlier: tuple[str, ...]
+    departures: tuple[str, ...]
+    as_of: int
     replaces: int | None
     seal: Any
 
@@ -125,7 +137,14 @@ def decide(dossier: Dossier) -> Promotion | AlreadyInProduction | Refusal:
         policy_digest=dossier.definition.policy.digest,
         code_versions=dossier.code_versions,
     )
-    reasons = [*dossier.objections, *_card_reasons(dossier), *_unfinished_reasons(dossier), *reasons]
+    reasons = [
+        *dossier.objections,
+        *nothing_asked_for(dossier.definition),
+        *_card_reasons(dossier),
+        *_unfinished_reasons(dossier),
+        *reasons,
+        *_replaced_evidence(chosen, dossier),
+    ]
     production = dossier.production
     if not reasons and production is not None and production.model_digest == dossier.subject.model_digest:
         return AlreadyInProduction(production=production)
@@ -146,6 +165,9 @@ def decide(dossier: Dossier) -> Promotion | AlreadyInProduction | Refusal:
         evidence=dossier.evidence,
         verdicts=tuple(chosen),
         disclosed=disclosures(chosen),
+        earlier=earlier_verdicts(dossier.verdicts, chosen, dossier.subject.model_digest),
+        departures=departures(dossier.definition),
+        as_of=dossier.as_of,
         replaces=dossier.card.replaces,
         seal=_SEAL,
     )
@@ -210,6 +232,54 @@ def disclosures(verdicts: list[RecordedVerdict]) -> tuple[str, ...]:
     return tuple(named)
 
 
+def earlier_verdicts(
+    recorded: Sequence[RecordedVerdict], chosen: Sequence[RecordedVerdict], model_digest: str | None
+) -> tuple[str, ...]:
+    """What speaks against this very model on record and counts no more, in words.
+
+    A verdict counts no more where the policy changed, where a feature is not declared any longer, or where it was about other
+    test data. The model is the same; whoever reads its card should know.
+    """
+    counting = {item.sequence for item in chosen}
+    against = [
+        item
+        for item in recorded
+        if item.sequence not in counting
+        and model_digest is not None
+        and item.verdict.subject.model_digest == model_digest
+        and item.verdict.outcome != "PASS"
+        and item.verdict.severity == "block"
+    ]
+    latest = {
+        (item.verdict.check, item.verdict.policy_digest, item.verdict.subject.data_digest): item for item in against
+    }
+    return tuple(
+        f"{item.recorded_at[:10]}, {item.verdict.check} {_said(item.verdict)} on data {item.verdict.subject.data_digest[:12]} under "
+        f"policy {item.verdict.policy_digest[:12]}: {item.verdict.reason}"
+        for item in latest.values()
+        if not _is_same(item, chosen)
+    )
+
+
+def _is_same(item: RecordedVerdict, chosen: Sequence[RecordedVerdict]) -> bool:
+    """Whether a verdict of the same kind on the same thing counts already."""
+    about = (item.verdict.check, item.verdict.policy_digest, item.verdict.subject, item.verdict.outcome)
+    return about in [
+        (each.verdict.check, each.verdict.policy_digest, each.verdict.subject, each.verdict.outcome) for each in chosen
+    ]
+
+
+def _said(verdict: Verdict) -> str:
+    return {"FAIL": "failed", "INSUFFICIENT_EVIDENCE": "lacked evidence", "PASS": "passed"}[verdict.outcome]
+
+
+def nothing_asked_for(definition: ModelDefinition) -> list[str]:
+    """The reason against a release under a policy that asks for nothing; empty for any other."""
+    if blocking_checks(definition):
+        return []
+    return [f"the policy “{definition.policy.name}” asks for nothing that a release depends on, so nothing was proven"]
+
+
 def reason_against(verdict: Verdict, *, undone: bool = False) -> str:
     """Why a verdict keeps a model out, in a sentence."""
     said = {"FAIL": "fails", "INSUFFICIENT_EVIDENCE": "lacks evidence"}[verdict.outcome]
@@ -238,12 +308,30 @@ def _card_reasons(dossier: Dossier) -> list[str]:
         )
     if card.policy_digest != dossier.definition.policy.digest:
         reasons.append("the model card was written under another policy: materialize `model_card` again")
+    if not reasons and not card.is_true:
+        reasons.append(
+            "the model card does not say what the spec, the evidence and the verdicts say now: materialize `model_card` again"
+        )
     if card.subject == dossier.subject and card.evidence != dossier.evidence:
         changed = sorted(asset for asset, digest in dossier.evidence.items() if card.evidence.get(asset) != digest)
         reasons.append(
             f"{', '.join(changed) or 'the evidence'} changed after the model card was written: materialize `model_card` again"
         )
     return reasons
+
+
+def _replaced_evidence(chosen: list[RecordedVerdict], dossier: Dossier) -> list[str]:
+    """Reports that are not the ones that were judged."""
+    replaced = {
+        item.verdict.asset
+        for item in chosen
+        if dossier.evidence.get(item.verdict.asset) not in (None, item.verdict.evidence_digest)
+        and dossier.evidence.get(item.verdict.asset) == dossier.card.evidence.get(item.verdict.asset)
+        and item.verdict.code_version == dossier.code_versions[item.verdict.asset]
+    }
+    return [
+        f"{asset} is not the one that was judged: materialize it again, with its checks" for asset in sorted(replaced)
+    ]
 
 
 def _unfinished_reasons(dossier: Dossier) -> list[str]:

@@ -23,7 +23,16 @@ from rai_platform.store import write_whole
 if TYPE_CHECKING:
     from rai_platform.release.keys import SigningKey
 
-EntryKind = Literal["evaluation_started", "verdict", "refusal", "promotion", "confirmation", "alias_restored"]
+EntryKind = Literal[
+    "candidate",
+    "evaluation_started",
+    "verdict",
+    "refusal",
+    "promotion",
+    "confirmation",
+    "alias_restored",
+    "release_restored",
+]
 GENESIS = "0" * 64
 
 METADATA = sa.MetaData()
@@ -202,6 +211,7 @@ class Ledger:
     def problems(self) -> list[str]:
         """Everything that does not verify, in words; empty for a sound ledger."""
         told: list[str] = []
+        anchor = self._read_anchor()  # before the entries: one that is appended meanwhile is in the database first
         previous, sequence = GENESIS, 0
         by_sequence: dict[int, str] = {0: GENESIS}
         with self.read() as reader:
@@ -225,7 +235,7 @@ class Ledger:
             )
         elif not self._key.verifies(_head_bytes(head.sequence, head.digest), head.signature):
             told.append("the head is not signed by the platform's key: the chain was computed anew")
-        return told + self._anchor_problems(by_sequence)
+        return told + self._anchor_problems(anchor, by_sequence)
 
     def must_be_sound(self) -> None:
         """Refuses to go on with a ledger that does not verify.
@@ -236,8 +246,7 @@ class Ledger:
         if told := self.problems():
             raise LedgerBroken("the ledger does not verify: " + "; ".join(told))
 
-    def _anchor_problems(self, by_sequence: dict[int, str]) -> list[str]:
-        anchor = self._read_anchor()
+    def _anchor_problems(self, anchor: Head | None, by_sequence: dict[int, str]) -> list[str]:
         if anchor is None:
             return ["the anchor, the copy of the signed head outside the database, is missing"]
         if not self._key.verifies(_head_bytes(anchor.sequence, anchor.digest), anchor.signature):

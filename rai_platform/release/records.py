@@ -1,7 +1,7 @@
 """What the platform writes into the ledger, and how it reads it back."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -9,6 +9,7 @@ from pydantic import TypeAdapter
 from rai_platform.release.ledger import Entry, NewEntry, Reader
 from rai_platform.spec.subject import Subject
 from rai_platform.spec.verdict import Verdict
+from rai_platform.training.candidate import Candidate
 
 VERDICT = TypeAdapter(Verdict)
 SUBJECT = TypeAdapter(Subject)
@@ -132,24 +133,63 @@ def recorded_verdict(entry: Entry) -> RecordedVerdict:
 
 
 def read_unfinished(reader: Reader, model: str) -> list[StartedEvaluation]:
-    """Judgements whose latest attempt on an asset, subject and policy gave no verdict for some of their checks."""
-    latest: dict[tuple[str, Subject, str], StartedEvaluation] = {}
-    finished: dict[tuple[str, Subject, str], set[str]] = {}
+    """Judgements that were begun, each with those of its checks that have had no verdict since."""
+    open_checks: dict[tuple[str, Subject, str], dict[str, StartedEvaluation]] = {}
     for entry in reader.entries(model=model, kinds=["evaluation_started", "verdict"]):
         if entry.kind == "evaluation_started":
             started = _started(entry)
-            key = (started.asset, started.subject, started.policy_digest)
-            latest[key], finished[key] = started, set()
+            begun = open_checks.setdefault((started.asset, started.subject, started.policy_digest), {})
+            begun.update(dict.fromkeys(started.checks, started))
         else:
             verdict = recorded_verdict(entry).verdict
-            finished.setdefault((verdict.asset, verdict.subject, verdict.policy_digest), set()).add(verdict.check)
-    return [started for key, started in latest.items() if not set(started.checks) <= finished[key]]
+            open_checks.get((verdict.asset, verdict.subject, verdict.policy_digest), {}).pop(verdict.check, None)
+    unfinished: dict[int, StartedEvaluation] = {}
+    for begun in open_checks.values():
+        for check, started in begun.items():
+            known = unfinished.get(started.sequence)
+            checks = (*known.checks, check) if known else (check,)
+            unfinished[started.sequence] = replace(started, checks=checks)
+    return list(unfinished.values())
+
+
+def candidate_entry(candidate: Candidate, *, run_id: str) -> NewEntry:
+    """A trained candidate for the ledger: which model learned from which data."""
+    return NewEntry(
+        kind="candidate",
+        model=candidate.model,
+        body={
+            "model_digest": candidate.model_digest,
+            "training_digest": candidate.training_digest,
+            "spec_digest": candidate.spec_digest,
+            "files": {name: file.content for name, file in candidate.files.items()},
+            "composition": candidate.manifest.composition,
+            "mlflow_run_id": candidate.mlflow_run_id,
+            "code_version": candidate.code_version,
+            "run_id": run_id,
+        },
+    )
+
+
+def is_on_record(reader: Reader, candidate: Candidate) -> bool:
+    """Whether the platform itself trained this model on these data, with these files, in this run."""
+    known = ("model_digest", "training_digest", "files", "composition", "mlflow_run_id")
+    mine = candidate_entry(candidate, run_id="").body
+    return any(
+        all(entry.body.get(name) == mine[name] for name in known)
+        for entry in reader.entries(model=candidate.model, kinds=["candidate"])
+    )
 
 
 def read_production(reader: Reader, model: str) -> Production | None:
-    """What is in production, or None."""
-    entry = reader.last(model=model, kinds=["promotion"])
-    return production_of(entry) if entry else None
+    """What is in production, or None; where its files in the registry had to be restored, the version that holds them."""
+    promoted = reader.last(model=model, kinds=["promotion"])
+    if promoted is None:
+        return None
+    restored = reader.last(model=model, kinds=["release_restored"])
+    if restored is None or restored.body["promotion"] != promoted.sequence:
+        return production_of(promoted)
+    changed = {"version": restored.body["version"], "release": restored.body["release"]}
+    return production_of(replace(promoted, body={**promoted.body, **changed}))
 
 
 def production_of(entry: Entry) -> Production:

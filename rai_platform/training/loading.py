@@ -37,6 +37,8 @@ def verified_files(candidate: Candidate, read: Callable[[str, ModelFile], bytes]
     """
     from rai_platform.training.estimator_code import must_be_the_same_code
 
+    if candidate.manifest.composition == "given" and candidate.files:
+        raise TamperedArtifact("somebody else's scores have no model files, and these have some", where=candidate.model)
     if candidate.manifest.composition != "given" and candidate.model_digest != model_digest(
         candidate.manifest, candidate.files
     ):

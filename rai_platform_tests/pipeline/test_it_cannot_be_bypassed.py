@@ -452,6 +452,9 @@ def test_a_promotion_cannot_be_made_by_hand() -> None:
             evidence={},
             verdicts=(),
             disclosed=(),
+            earlier=(),
+            departures=(),
+            as_of=0,
             replaces=None,
             seal=object(),
         )

@@ -18,7 +18,7 @@ from rai_platform.data.sources import read_table
 from rai_platform.errors import PromotionConflict, TamperedArtifact, UnsuitableData
 from rai_platform.pipeline.values import StoredValues
 from rai_platform.registry.flavor import CANDIDATE, CANDIDATE_FILE, read_release
-from rai_platform.registry.production import ALIAS, RELEASE
+from rai_platform.registry.production import ALIAS
 from rai_platform.release.certificate import read_certificate
 from rai_platform.release.decision import Promotion, decide
 from rai_platform.training.candidate import Candidate, ModelFile
@@ -38,8 +38,10 @@ def stored(world: World, asset: str) -> Any:
 def release(released_world: World, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the registered version, as MLflow hands it out."""
     client = released_world.home.registry.client
-    run_id = client.get_model_version("fair", "1").run_id
-    return Path(client.download_artifacts(run_id, RELEASE, str(tmp_path_factory.mktemp("download"))))
+    recorded = released_world.entries("fair", "promotion")[0].body["release"]
+    return Path(
+        client.download_artifacts(recorded["mlflow_run_id"], recorded["path"], str(tmp_path_factory.mktemp("download")))
+    )
 
 
 @pytest.fixture
@@ -264,12 +266,13 @@ def test_an_alias_that_had_yet_to_follow_is_brought_along_without_suspicion(rele
     assert released.entries("fair", "alias_restored") == []
 
 
-def test_a_version_that_is_gone_from_mlflow_is_told_and_stops_nothing_else(released: World) -> None:
+def test_a_version_that_is_gone_from_mlflow_is_told_and_made_again(released: World) -> None:
     released.home.registry.client.delete_model_version("fair", "1")
-    assert "version 1, which the ledger says is in production, is gone from MLflow" in str(
-        released.home.registry.bring_in_line("fair")
-    )
-    assert released.status("fair").production is not None
+    told_of = released.home.registry.bring_in_line("fair")
+    assert told_of == "version 1 is gone from the registry; restored as version 2"
+    production = released.status("fair").production
+    assert production is not None
+    assert (production.version, released.home.registry.alias("fair")) == ("2", "2")
 
 
 @pytest.mark.slow

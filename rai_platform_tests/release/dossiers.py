@@ -40,10 +40,12 @@ def dossier() -> Dossier:
             policy_digest=DEFINITION.policy.digest,
             evidence=DIGESTS,
             replaces=None,
+            is_true=True,
         ),
         verdicts=VERDICTS,
         unfinished=(),
         production=None,
+        as_of=60,
         code_versions=made.CODE_VERSIONS,
         objections=(),
     )

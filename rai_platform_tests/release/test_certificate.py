@@ -62,8 +62,9 @@ def test_the_registered_version_carries_the_certificate_the_card_and_a_model_tha
 
     registry = released.home.registry
     version = registry.client.get_model_version("fair", "1")
-    names = {file.path for file in registry.client.list_artifacts(version.run_id, "release")}
-    assert {"release/MLmodel", "release/model_card.html", "release/certificate.dsse.json"} <= names
+    folder = released.entries("fair", "promotion")[0].body["release"]["path"]
+    names = {file.path.removeprefix(f"{folder}/") for file in registry.client.list_artifacts(version.run_id, folder)}
+    assert {"MLmodel", "model_card.html", "certificate.dsse.json"} <= names
     sample = prepare_data(released.model("fair").spec).test
     mlflow.set_tracking_uri(released.settings.tracking_uri)
     loaded = mlflow.pyfunc.load_model("models:/fair@production")

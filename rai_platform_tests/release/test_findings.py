@@ -13,11 +13,12 @@ from rai_platform.pipeline.values import StoredValues
 from rai_platform.release.findings import Evidence, Finding, Levels, find
 from rai_platform.robustness.report import NO_COLUMN, nothing_to_perturb
 from rai_platform.spec.metrics import METRICS
+from rai_platform.spec.model import ASSETS
 from rai_platform.spec.requirements import RequiredCheck
 from rai_platform_tests.card import made
 from rai_platform_tests.card.made import MEN, SUBJECT, WOMEN
 from rai_platform_tests.release.checks import UNSAID, check_of, verdict_on
-from rai_platform_tests.world import World
+from rai_platform_tests.world import World, lending_attributes, told
 
 LEVELS = Levels(outer=0.05, inner=0.005)
 CASES = [(metric, asset) for metric, about in METRICS.items() for asset in about.assets]
@@ -91,10 +92,16 @@ def test_the_platforms_own_reports_hold_every_metric(real_reports: dict[str, Any
     assert not UNSAID.search(finding.says)
 
 
+def _always_kept(metric: str) -> float:
+    """A limit that every value of a metric keeps."""
+    about = METRICS[metric]
+    return 0.0 if about.good == "high" else 1.0 if about.is_share else 1e9
+
+
 @pytest.mark.parametrize(("metric", "asset"), [case for case in CASES if case[0] != "group_count"])
 def test_what_could_not_be_measured_says_why_and_never_passes(metric: str, asset: str) -> None:
     check, report = (
-        check_of(metric, asset, limit=0.0 if METRICS[metric].good == "high" else 1e9),
+        check_of(metric, asset, limit=_always_kept(metric)),
         empty_report_of(asset, metric),
     )
     finding = found(check, report)
@@ -218,3 +225,22 @@ def test_a_forbidden_feature_that_is_on_top_by_chance_alone_shows_in_the_bounds(
     assert finding.value == 0
     assert finding.bounds is not None
     assert (finding.bounds.lower, finding.bounds.upper) == (0, 1)
+
+
+# --- a question that was asked later ---------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_a_question_asked_after_the_report_waits_for_a_new_report_and_is_answered_by_it(judged: World) -> None:
+    policy = lending_attributes()["policy"]
+    later = {"metric": "accuracy_drop_under_noise", "max": 0.3, "strength": 0.33}
+    judged.write("fair", policy={**policy, "requirements": [*policy["requirements"], later]})
+    reports = [dg.AssetKey(["fair", "robustness_scores"])]
+    judged_alone = judged.run("fair", dg.AssetSelection.checks_for_assets(*reports))
+    assert not judged_alone.success
+    assert "noise of strength 0.33" in str(
+        [event.event_specific_data for event in judged_alone.get_step_failure_events()]
+    )
+    again = judged.run("fair", [asset for asset in ASSETS if asset not in ("training_data", "test_data")])
+    assert again.success, told(again)
+    assert judged.status("fair").production is not None

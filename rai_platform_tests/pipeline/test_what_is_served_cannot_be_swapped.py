@@ -1,0 +1,219 @@
+"""Ways to have something else served than what was released: each is found, put right from the store, and on record."""
+
+import dataclasses
+import shutil
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from rai_platform.pipeline.history import DagsterHistory
+from rai_platform.pipeline.releasing import attempt_release
+from rai_platform.pipeline.steps import Step
+from rai_platform.pipeline.values import BLOB, StoredValues, encode
+from rai_platform.registry.production import ALIAS, ProductionRegistry
+from rai_platform.release.decision import Promotion, Refusal
+from rai_platform.release.records import read_verdicts, verdict_entry
+from rai_platform_tests.world import World, lending_attributes, told, unfair_data
+
+
+def folder_of_alias(world: World, name: str) -> Path:
+    """The release that the alias leads to."""
+    version = world.home.registry.client.get_model_version_by_alias(name, ALIAS)
+    return Path(str(version.source).removeprefix("file://"))
+
+
+def assert_served_as_released(world: World, name: str) -> None:
+    production = world.status(name).production
+    assert production is not None
+    assert world.home.registry.damage(production) is None
+    assert world.home.registry.alias(name) == production.version
+    assert not world.home.ledger.problems()
+
+
+def change_a_file(world: World) -> None:
+    candidate = next(folder_of_alias(world, "fair").rglob("candidate.json"))
+    candidate.write_text(candidate.read_text().replace('"threshold": 0.5', '"threshold": 0.9'))
+
+
+def add_a_file(world: World) -> None:
+    (folder_of_alias(world, "fair") / "code.py").write_text("import os")
+
+
+def remove_all_files(world: World) -> None:
+    shutil.rmtree(folder_of_alias(world, "fair"))
+
+
+def delete_the_version(world: World) -> None:
+    world.home.registry.client.delete_model_version("fair", "1")
+
+
+def begin_the_model_anew(world: World) -> None:
+    client = world.home.registry.client
+    client.delete_registered_model("fair")
+    client.create_registered_model("fair")
+    client.create_model_version("fair", source="somewhere/else")
+    client.set_registered_model_alias("fair", ALIAS, "1")
+
+
+@pytest.mark.parametrize(
+    "harm", [change_a_file, add_a_file, remove_all_files, delete_the_version, begin_the_model_anew]
+)
+def test_a_version_that_was_touched_is_found_and_restored_from_the_store(released: World, harm: Any) -> None:
+    harm(released)
+    assert any("the next run restores what was released" in reason for reason in released.status("fair").reasons)
+    result = released.run("fair", ["production_model"])
+    assert result.success, told(result)
+    assert_served_as_released(released, "fair")
+    (restored,) = released.entries("fair", "release_restored")
+    assert restored.body["found"]
+    assert len(released.entries("fair", "promotion")) == 1, "what was decided stays as it was"
+    again = released.run("fair", ["production_model"])
+    assert again.success
+    assert len(released.entries("fair", "release_restored")) == 1
+
+
+def test_a_version_that_only_bears_the_tag_of_a_promotion_is_not_taken_for_it(judged: World) -> None:
+    planted: list[str] = []
+
+    class Plants(ProductionRegistry):
+        def _left_behind(self, candidate: Any, tags: Any, folder: Path, path: str) -> Any:
+            self._ensure_registered("fair")
+            version = self.client.create_model_version("fair", source=self._source(candidate, path), tags=dict(tags))
+            planted.append(str(version.version))
+            return super()._left_behind(candidate, tags, folder, path)
+
+    outcome = promote_with(judged, Plants)
+    assert not isinstance(outcome, Refusal)
+    assert outcome.production.version not in planted
+    assert_served_as_released(judged, "fair")
+
+
+def test_a_later_model_of_the_same_run_leaves_the_released_files_alone(released: World) -> None:
+    before = {file: file.read_bytes() for file in folder_of_alias(released, "fair").rglob("*") if file.is_file()}
+    released.write("fair", estimator={**lending_attributes()["estimator"], "params": {"max_iter": 500, "C": 0.01}})
+    assert released.run("fair").success
+    assert all(file.read_bytes() == content for file, content in before.items())
+    assert len(released.entries("fair", "promotion")) == 2
+    assert_served_as_released(released, "fair")
+
+
+def promote_with(world: World, registry: type[ProductionRegistry]) -> Any:
+    """Decides about `fair` and acts on it, with a registry of the test's own."""
+    home = world.home
+    known = {field.name: getattr(home.registry, field.name) for field in dataclasses.fields(home.registry)}
+    home.__dict__["registry"] = registry(**known)
+    with world.instance() as instance:
+        step = Step(
+            definition=world.model("fair"),
+            home=home,
+            values=StoredValues(instance, home.store, None),
+            run_id="by-hand",
+            mlflow_run_id=lambda: "none",
+        )
+        return attempt_release(step, DagsterHistory(instance, step.definition))
+
+
+def test_a_failure_that_is_recorded_between_decision_and_promotion_stops_it(judged: World) -> None:
+    class JudgedMeanwhile(ProductionRegistry):
+        def promote(self, promotion: Promotion, *args: Any, **options: Any) -> Any:
+            with self.ledger.read() as reader:
+                verdict = next(
+                    item.verdict
+                    for item in read_verdicts(reader, "fair")
+                    if item.verdict.check == "disparate_impact__sex"
+                )
+            failed = dataclasses.replace(verdict, outcome="FAIL", reason="Another run found otherwise.")
+            self.ledger.append([verdict_entry("fair", failed, run_id="another")])
+            return super().promote(promotion, *args, **options)
+
+    outcome = promote_with(judged, JudgedMeanwhile)
+    assert isinstance(outcome, Refusal)
+    assert "judged after it was decided" in outcome.reasons[0]
+    assert judged.status("fair").production is None
+    refused = judged.run("fair", ["production_model"])
+    assert "disparate_impact__sex fails" in told(refused)
+
+
+def test_a_card_forged_in_dagsters_own_records_is_refused(judged: World) -> None:
+    key = dg.AssetKey(["fair", "model_card"])
+    with judged.instance() as instance:
+        card = StoredValues(instance, judged.home.store, None).read(key)
+        forged = dataclasses.replace(card, intended_use="Decides on mortgages without a person.")
+        blob = judged.home.store.put(encode(forged))
+        run = instance.get_run_by_id(instance.fetch_materializations(key, limit=1).records[0].run_id)
+        assert run is not None
+        event = dg.AssetMaterialization(key, metadata={BLOB: blob})
+        instance.report_dagster_event(
+            dg.DagsterEvent(
+                event_type_value="ASSET_MATERIALIZATION",
+                job_name=run.job_name,
+                event_specific_data=dg._core.events.StepMaterializationData(event),
+            ),
+            run_id=run.run_id,
+        )
+    refused = judged.run("fair", ["production_model"])
+    assert not refused.success
+    assert "the model card does not say what" in told(refused)
+
+
+def test_texts_changed_after_the_card_was_written_need_a_new_card(judged: World) -> None:
+    judged.write("fair", intended_use="Decides on mortgages without a person.")
+    refused = judged.run("fair", ["production_model"])
+    assert not refused.success
+    assert "the model card does not say what" in told(refused)
+    written = judged.run("fair", ["model_card", "production_model"])
+    assert written.success, told(written)
+
+
+def test_a_card_written_before_the_verdicts_is_refused(judged: World) -> None:
+    judged.write("early")
+    everything = dg.AssetSelection.groups("early")
+    gate = dg.AssetSelection.assets(dg.AssetKey(["early", "production_model"]))
+    assert judged.run("early", (everything - gate).without_checks()).success
+    checks = everything - everything.without_checks()
+    judged.run("early", checks)
+    refused = judged.run("early", ["production_model"])
+    assert not refused.success
+    assert judged.status("early").production is None
+
+
+def test_an_older_run_repeated_promotes_nothing_that_is_not_there_now(judged: World) -> None:
+    judged.write("fair", split={"test_size": 0.5, "seed": 99})
+    assert judged.run("fair", ["test_data"]).success
+    with judged.instance() as instance:
+        older = instance.fetch_materializations(dg.AssetKey(["fair", "model_card"]), limit=1).records[0].run_id
+        definitions = judged.definitions(
+            judged.model("fair"), (), dg.define_asset_job("again", selection="fair/production_model")
+        )
+        repeated = definitions.resolve_job_def("again").execute_in_process(
+            instance=instance, raise_on_error=False, tags={"dagster/parent_run_id": older, "dagster/root_run_id": older}
+        )
+    assert not repeated.success
+    assert judged.status("fair").production is None
+
+
+def test_what_was_found_against_this_very_model_stays_on_its_card(judged: World) -> None:
+    features = [{"name": "age_group", "column": "age", "bins": [40]}]
+    judged.write("unfair", data=unfair_data(), sensitive_features=features)
+    result = judged.run("unfair")
+    card = (judged.settings.home / "cards" / "unfair" / "model_card.md").read_text()
+    assert "On record against this very model, and no longer counted" in card
+    assert "disparate\\_impact\\_\\_sex failed" in card or "disparate_impact__sex failed" in card
+    assert "The policy asks for less than the default one" in card
+    if result.success:
+        certificate = judged.entries("unfair", "promotion")[-1].body
+        assert certificate["earlier"]
+        assert certificate["departures"]
+
+
+def test_a_model_judged_on_rows_it_has_seen_is_refused(judged: World) -> None:
+    judged.write("fair", split={"test_size": 0.5, "seed": 99})
+    assert judged.run("fair", ["training_data", "candidate_model"]).success
+    judged.write("fair")
+    evidence = ["test_data", "predictions", "performance_report", "fairness_report", "shap_explanations"]
+    judged.run("fair", [*evidence, "robustness_scores", "model_card"])
+    refused = judged.run("fair", ["production_model"])
+    assert not refused.success
+    assert "compared with other training data than the candidate learned from" in told(refused)
