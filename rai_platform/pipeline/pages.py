@@ -112,7 +112,9 @@ def _candidate_page(candidate: Candidate) -> Page:
         "estimator": manifest.estimator,
         "decides by": COMPOSITIONS[manifest.composition] + (", drawn with a chance" if manifest.randomized else ""),
         "sees": ", ".join(feature.name for feature in manifest.features) or "not known",
-        "parameters": table([{"parameter": name, "value": value} for name, value in candidate.parameters.items()]),
+        "parameters": table(
+            [{"parameter": name, "value": value} for name, value in candidate.parameters.items() if name != "estimator"]
+        ),
         **({"warnings": "\n".join(candidate.warnings)} if candidate.warnings else {}),
         "mlflow_run_id": candidate.mlflow_run_id,
         **digests(
