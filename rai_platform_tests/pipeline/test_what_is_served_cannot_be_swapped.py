@@ -2,6 +2,7 @@
 
 import dataclasses
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,17 @@ def begin_the_model_anew(world: World) -> None:
     client.set_registered_model_alias("fair", ALIAS, "1")
 
 
+@pytest.fixture
+def released_files(released: World, tmp_path: Path) -> Iterator[None]:
+    """Puts the files of the release back: MLflow names them by their whole path, so that copies of a world share them."""
+    folder, kept = folder_of_alias(released, "fair"), tmp_path / "kept"
+    shutil.copytree(folder, kept)
+    yield
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(kept, folder)
+
+
+@pytest.mark.usefixtures("released_files")
 @pytest.mark.parametrize(
     "harm", [change_a_file, add_a_file, remove_all_files, delete_the_version, begin_the_model_anew]
 )
