@@ -19,7 +19,7 @@ from rai_platform_tests.training.lending import lending_spec, train
 
 pytestmark = pytest.mark.slow
 
-NEED_OTHERS = {  # made of another estimator, which a YAML cannot give
+NEED_OTHERS = {  # made of other estimators
     "ClassifierChain",
     "FixedThresholdClassifier",
     "MultiOutputClassifier",
@@ -59,6 +59,18 @@ EXACT = {
         "SGDClassifier",
     },
 }
+LINEAR = {"type": path_of("LogisticRegression")}
+STUMP = {"type": path_of("DecisionTreeClassifier"), "params": {"max_depth": 1}}
+BOTH = {"estimators": [["linear", LINEAR], ["stump", STUMP]]}
+MADE_OF_OTHERS: dict[str, dict[str, Any]] = {
+    "BaggingClassifier": {"estimator": LINEAR, "n_estimators": 3},
+    "CalibratedClassifierCV": {"estimator": STUMP, "cv": 3},
+    "OneVsOneClassifier": {"estimator": LINEAR},
+    "OneVsRestClassifier": {"estimator": LINEAR},
+    "SelfTrainingClassifier": {"estimator": LINEAR},
+    "StackingClassifier": {**BOTH, "final_estimator": LINEAR},
+    "VotingClassifier": {**BOTH, "voting": "soft"},
+}
 NAMES = [name for name, _ in all_estimators(type_filter="classifier")]
 
 
@@ -83,12 +95,23 @@ def test_what_is_accepted_is_explained_as_it_scores(name: str, tmp_path: Path) -
         with pytest.raises(BadInput, match=REFUSED[name]):
             train(spec_of(name), prepared(), store)
         return
-    params = {"radius": 100.0} if name == "RadiusNeighborsClassifier" else None
-    candidate, trained = train(spec_of(name, params), prepared(), store)
+    params = {"radius": 100.0} if name == "RadiusNeighborsClassifier" else {}
+    exact = next((method for method, names in EXACT.items() if name in names), "permutation")
+    must_be_explained_as_it_scores(spec_of(name, params), store, method=exact)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", MADE_OF_OTHERS)
+def test_what_is_made_of_others_is_explained_as_one(name: str, tmp_path: Path) -> None:
+    spec = spec_of(name, MADE_OF_OTHERS[name])
+    must_be_explained_as_it_scores(spec, ContentStore(str(tmp_path)), method="permutation")
+
+
+def must_be_explained_as_it_scores(spec: ModelSpec, store: ContentStore, *, method: str) -> None:
+    candidate, trained = train(spec, prepared(), store)
     model, test = load_model(candidate, store), prepared().test
     assert np.array_equal(model.score(test.features), trained.score(test.features))
-    exact = {kind: name in names for kind, names in EXACT.items()}
-    assert method_for(model) == next((kind for kind, is_so in exact.items() if is_so), "permutation")
+    assert method_for(model) == method
     report = explained(model, test)
     assert report.output is not None
     assert gap(model, expects=report.output) < 1e-6
