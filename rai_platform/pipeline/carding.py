@@ -20,7 +20,7 @@ CARD_FILES = ("model_card.json", "model_card.html", "model_card.md")
 
 def write_card(step: Step, candidate: Candidate, evidence: Evidence) -> ModelCard:
     """The card, on record in MLflow beside the figures it was filled from."""
-    from rai_platform.registry.tracking import log_document, log_figures
+    from rai_platform.registry.tracking import describe_run, log_document, log_figures
 
     with step.home.ledger.read() as reader:
         production = read_production(reader, step.definition.name)
@@ -29,9 +29,11 @@ def write_card(step: Step, candidate: Candidate, evidence: Evidence) -> ModelCar
     )
     client = step.home.registry.client
     log_figures(client, candidate.mlflow_run_id, figures(evidence))
-    for name, content in render_files(card, evidence).items():
+    files = render_files(card, evidence)
+    for name, content in files.items():
         log_document(client, candidate.mlflow_run_id, f"card/{name}", content)
         _keep(step, name, content)
+    describe_run(client, candidate.mlflow_run_id, files["model_card.md"].decode())
     return card
 
 

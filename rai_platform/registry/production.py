@@ -29,7 +29,7 @@ from rai_platform.registry.release import (
     stored_release,
     write_release,
 )
-from rai_platform.registry.tracking import log_document
+from rai_platform.registry.tracking import in_short, log_document
 from rai_platform.release.decision import Promotion
 from rai_platform.release.ledger import Ledger, NewEntry, Reader
 from rai_platform.release.records import Production, production_of, read_production
@@ -222,7 +222,7 @@ class ProductionRegistry:
             source=self._source(candidate, path),
             run_id=candidate.mlflow_run_id,
             tags=dict(tags),
-            description=documents["model_card.md"].decode()[:5000],
+            description=in_short(documents["model_card.md"].decode()),
         )
         return str(created.version), self._release(candidate, str(created.version), path, str(created.source), folder)
 

@@ -17,6 +17,7 @@ from rai_platform.training.candidate import Candidate
 
 LONGEST_PARAM = 500
 LONGEST_METRIC = 250
+LONGEST_DESCRIPTION = 5000  # letters; the registry's database takes no more
 
 
 def open_client(settings: Settings) -> MlflowClient:
@@ -80,6 +81,20 @@ def log_document(client: MlflowClient, run_id: str, path: str, content: str | by
         file = Path(scratch) / name
         file.write_bytes(content if isinstance(content, bytes) else content.encode())
         client.log_artifact(run_id, str(file), folder or None)
+
+
+def describe_run(client: MlflowClient, run_id: str, card: str) -> None:
+    """The card as the description that MLflow's pages show of a run: a refused candidate's says why."""
+    client.set_tag(run_id, "mlflow.note.content", in_short(card))
+
+
+def in_short(card: str) -> str:
+    """As many whole paragraphs of a card in Markdown as MLflow takes, and where the rest is."""
+    if len(card) <= LONGEST_DESCRIPTION:
+        return card
+    rest = "\n\nThe rest is in `model_card.html`, among the artifacts of the run."
+    room = card[: LONGEST_DESCRIPTION - len(rest)]
+    return (room.rpartition("\n\n")[0] or room) + rest
 
 
 def metric_names(names: Iterable[str]) -> dict[str, str]:

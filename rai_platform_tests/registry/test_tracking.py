@@ -11,8 +11,10 @@ from mlflow.tracking import MlflowClient
 from mlflow.utils.validation import MAX_ENTITY_KEY_LENGTH, _validate_metric_name
 
 from rai_platform.registry.tracking import (
+    LONGEST_DESCRIPTION,
     LONGEST_PARAM,
     ensure_experiment,
+    in_short,
     log_candidate,
     log_document,
     log_figures,
@@ -110,3 +112,28 @@ def test_an_experiment_is_made_once_with_its_artifacts_where_the_platform_keeps_
     first = ensure_experiment(client, "loans", tmp_path)
     assert ensure_experiment(client, "loans", None) == first
     assert client.get_experiment(first).artifact_location == (tmp_path / "loans").as_uri()
+
+
+def test_a_card_that_fits_is_the_description_and_one_that_does_not_ends_between_two_paragraphs() -> None:
+    short = "# fair: refused\n\nWhy.\n"
+    assert in_short(short) == short
+    table = "| a | b |\n| --- | --- |\n" + "| 1 | 2 |\n" * 800
+    long = in_short(f"# fair: refused\n\nWhy.\n\n{table}")
+    assert long.startswith("# fair: refused\n\nWhy.\n\nThe rest is in")
+    assert "|" not in long
+
+
+@given(st.lists(st.integers(0, LONGEST_DESCRIPTION + 10), min_size=1, max_size=6))
+def test_a_description_is_never_longer_than_mlflow_takes(paragraphs: list[int]) -> None:
+    card = "\n\n".join("x" * letters for letters in paragraphs)
+    assert len(in_short(card)) <= LONGEST_DESCRIPTION
+
+
+def test_the_run_of_a_refused_candidate_says_why_in_mlflow(judged_world: World) -> None:
+    refusal = judged_world.entries("unfair", "refusal")[-1].body
+    client = judged_world.home.registry.client
+    [run] = client.search_runs([client.get_experiment_by_name("unfair").experiment_id])
+    description = run.data.tags["mlflow.note.content"]
+    assert description.startswith("# unfair: refused")
+    for reason in refusal["reasons"]:
+        assert reason.split(": ", 1)[1] in description
