@@ -17,7 +17,7 @@ from rai_platform.spec.verdict import SEVEREST_FIRST, Interval, Verdict
 
 CARD = TypeAdapter(ModelCard)
 ENTITY = re.compile(r"&(?=#?\w+;)")
-MARKUP = re.compile(r"[\\`*\[\]|~]|(?<!\w)_|_(?!\w)")
+MARKUP = re.compile(r"[\\`*\[\]|~]|(?<!\w)_+|_+(?!\w)")
 BLOCK = re.compile(r"^(?:(\d{1,9})(?=[.)](?:\s|$))|(?=#|[-+](?:\s|$)|-{2,}$|=+$))")  # begins a list, heading or line
 
 
@@ -164,7 +164,7 @@ def _plain(value: object) -> object:
     if not isinstance(value, str):
         return value
     text = ENTITY.sub("&amp;", " ".join(value.split())).replace("<", "&lt;").replace(">", "&gt;")
-    return BLOCK.sub(r"\1\\", MARKUP.sub(r"\\\g<0>", text))
+    return BLOCK.sub(r"\1\\", MARKUP.sub(lambda found: "".join(f"\\{sign}" for sign in found.group()), text))
 
 
 def _severest_first(verdicts: tuple[Verdict, ...]) -> list[Verdict]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from rai_platform.card.document import ModelCard
@@ -154,6 +154,8 @@ marks = st.text("\\`*_{}[]()<>#+-.!|~&;:\"'$=/ab1 ", min_size=1, max_size=12).ma
 
 
 @given((printable | marks).filter(lambda text: text and "plain" not in text))
+@example("___")
+@example("a__b _c_")
 @settings(max_examples=60, deadline=None)
 def test_whatever_something_is_called_it_is_shown_letter_by_letter(name: str) -> None:
     page, text = Page(render_html(with_name(name), {})), read_markdown(render_markdown(with_name(name)))
