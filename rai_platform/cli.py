@@ -4,6 +4,7 @@ Exit codes: 0 promoted (or identical to production already), 3 refused, 2 bad in
 """
 
 import os
+import socket
 import sys
 import warnings
 from pathlib import Path
@@ -106,7 +107,7 @@ def status(
 ) -> None:
     """What is in production and why, and what is out of order."""
     from rai_platform.console.pages import show_homes, show_outcome, show_overview
-    from rai_platform.home import Home
+    from rai_platform.home import Home, must_be_writable
     from rai_platform.pipeline.instance import open_instance
     from rai_platform.pipeline.models import find_models
     from rai_platform.pipeline.status import status_of
@@ -114,6 +115,7 @@ def status(
     settings, output = read_settings(), Output(as_json)
     with stdout_kept_clean():
         home, models = Home(settings), find_models(settings)
+        must_be_writable(settings.home, where="RAI_HOME")
         with open_instance(settings) as instance:
             with home.ledger.read() as reader:
                 names = sorted({*models.known, *reader.models()}) if name is None else [name]
@@ -138,10 +140,11 @@ def history(name: Name, as_json: Json = False) -> None:
     import dataclasses
 
     from rai_platform.console.pages import show_history
-    from rai_platform.home import Home
+    from rai_platform.home import Home, must_be_writable
     from rai_platform.pipeline.models import find_models
 
     settings, output = read_settings(), Output(as_json)
+    must_be_writable(settings.home, where="RAI_HOME")
     home = Home(settings)
     with home.ledger.read() as reader:
         entries = list(reader.entries(model=name))
@@ -164,9 +167,12 @@ def ui(
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
 ) -> None:
     """Open Dagster's pages and start its daemon, on this machine."""
+    from rai_platform.home import must_be_writable
     from rai_platform.pipeline.instance import configuration_file, open_instance
 
     settings = read_settings()
+    must_be_writable(settings.home, where="RAI_HOME")
+    _must_be_free(host, port)
     open_instance(settings).dispose()
     told = Output().told
     told.print(line(f"Dagster: http://{host}:{port}   (stop with Ctrl-C)"))
@@ -187,13 +193,14 @@ def doctor(
 
     from rai_platform.console.doctor import examine, mend_aliases
     from rai_platform.console.pages import show_diagnoses, show_homes
-    from rai_platform.home import Home
+    from rai_platform.home import Home, must_be_writable
     from rai_platform.pipeline.instance import open_instance
     from rai_platform.pipeline.models import find_models
 
     settings, output = read_settings(), Output(as_json)
     with stdout_kept_clean():
         home, models = Home(settings), find_models(settings)
+        must_be_writable(settings.home, where="RAI_HOME")
         with open_instance(settings) as instance:
             mended = mend_aliases(home, models) if mend else []
             found = list(examine(settings, home, instance, models))
@@ -236,7 +243,7 @@ def execute(arguments: list[str]) -> int:
     except Exception as error:
         if tracebacks_wanted():
             raise
-        told = f"{type(error).__name__}: {error}; set {TRACEBACKS}=1 to see where"
+        told = f"{type(error).__name__}: {' '.join(str(error).split())}; set {TRACEBACKS}=1 to see where"
         return _tell(RaiError(told, where="not foreseen"), as_json)
     return code if isinstance(code, int) else 0
 
@@ -250,6 +257,8 @@ def _run(definition: Any, settings: Settings, assets: tuple[str, ...], output: O
     from rai_platform.pipeline.status import status_of
 
     show_homes(output.told, settings)
+    with stdout_kept_clean():
+        Home(settings).must_be_ready()
     with stdout_kept_clean(), open_instance(settings) as instance:
         with Progress(output.told) as progress:
             launched = launch(definition, settings, instance, assets=assets, listen=progress)
@@ -266,6 +275,17 @@ def _run(definition: Any, settings: Settings, assets: tuple[str, ...], output: O
             output.page.print("[dim]look around: rai ui[/]")
     if refused:
         raise typer.Exit(REFUSED)
+
+
+def _must_be_free(host: str, port: int) -> None:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the server does: a port just left is free
+        try:
+            probe.bind((host, port))
+        except (OSError, OverflowError) as error:
+            raise BadInput(
+                f"nothing can listen on {host}, port {port}: {error}; `rai ui --port` takes another", where="--port"
+            ) from None
 
 
 def _card(settings: Settings, name: str) -> Path | None:

@@ -1,6 +1,7 @@
 """The environment as one frozen value; the only reader of ``os.environ``."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any, Literal, get_args
 from rai_platform.errors import BadInput, did_you_mean
 
 Executor = Literal["in_process", "multiprocess", "k8s"]
+NOT_IN_SQLITE_URLS = re.compile(r"\?|%[0-9a-fA-F]{2}")
 TRACEBACKS = "RAI_TRACEBACK"
 
 
@@ -56,14 +58,17 @@ def read_settings(environment: Mapping[str, str] | None = None, *, working_folde
         working_folder: where to look for ``workspace.yaml`` from, upwards; the process's own where None.
 
     Raises:
-        BadInput: RAI_EXECUTOR is not one we know.
+        BadInput: RAI_EXECUTOR is not one we know, or a path is none that can be used.
     """
     env = dict(os.environ if environment is None else environment)
     here = (working_folder or Path.cwd()).absolute()
     root = project_root(here)
-    home = Path(env.get("RAI_HOME") or root / ".rai").expanduser()
-    home = home if home.is_absolute() else here / home
-    models = Path(env.get("RAI_MODELS") or root / "models").expanduser()
+    home = _path(env, "RAI_HOME", here) or root / ".rai"
+    if found := NOT_IN_SQLITE_URLS.search(str(home)):
+        raise BadInput(
+            f"the databases of SQLite cannot lie below a folder with {found[0]!r} in its name, got {str(home)!r}",
+            where="RAI_HOME",
+        )
     executor: Any = env.get("RAI_EXECUTOR", "multiprocess")
     if executor not in get_args(Executor):
         known = get_args(Executor)
@@ -72,17 +77,32 @@ def read_settings(environment: Mapping[str, str] | None = None, *, working_folde
         )
     return Settings(
         home=home,
-        models=models if models.is_absolute() else here / models,
+        models=_path(env, "RAI_MODELS", here) or root / "models",
         dagster_home=home / "dagster",
         ledger_url=env.get("RAI_LEDGER_URL") or f"sqlite:///{home / 'ledger' / 'ledger.db'}",
-        store_url=env.get("RAI_STORE_URL") or str(home / "store"),
-        anchor_url=env.get("RAI_LEDGER_ANCHOR") or str(home / "keys" / "ledger_head.json"),
-        signing_key=Path(env.get("RAI_SIGNING_KEY") or home / "keys" / "signing_key.pem"),
+        store_url=_location(env, "RAI_STORE_URL", here) or str(home / "store"),
+        anchor_url=_location(env, "RAI_LEDGER_ANCHOR", here) or str(home / "keys" / "ledger_head.json"),
+        signing_key=_path(env, "RAI_SIGNING_KEY", here) or home / "keys" / "signing_key.pem",
         tracking_uri=env.get("MLFLOW_TRACKING_URI") or f"sqlite:///{home / 'mlflow' / 'mlflow.db'}",
         executor=executor,
         environment=env,
         working_folder=here,
     )
+
+
+def _path(env: Mapping[str, str], name: str, here: Path) -> Path | None:
+    """The absolute path that a variable holds, a relative one from ``here``; None where it is not set."""
+    if not (text := env.get(name)):
+        return None
+    try:
+        return here / Path(text).expanduser()
+    except RuntimeError as error:  # the home of somebody who is not there
+        raise BadInput(f"no path can be {text!r}: {error}", where=name) from None
+
+
+def _location(env: Mapping[str, str], name: str, here: Path) -> str | None:
+    """The URL that a variable holds, or its absolute path."""
+    return env[name] if "://" in env.get(name, "") else (str(path) if (path := _path(env, name, here)) else None)
 
 
 def tracebacks_wanted() -> bool:
@@ -101,8 +121,11 @@ def project_root(start: Path) -> Path:
 def use_as_process_environment(settings: Settings) -> None:
     """Tells Dagster, MLflow and the libraries below them, in this process and its children, where to work.
 
-    Telemetry is off: nothing about a model leaves the machine unasked.
+    Telemetry is off: nothing about a model leaves the machine unasked. A server of MLflow that does not answer is asked again
+    for about a minute, not for many, unless the environment says otherwise.
     """
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "4")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
     os.environ.update(
         RAI_HOME=str(settings.home),
         RAI_MODELS=str(settings.models),

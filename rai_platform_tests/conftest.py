@@ -1,7 +1,9 @@
 """Fixtures that every test may use; the worlds are built once and copied for each test that breaks one."""
 
 import os
+from collections import OrderedDict
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,8 +29,21 @@ def real_data() -> Path:
     return folder
 
 
+class _Forgetful(OrderedDict[str, Any]):
+    def __setitem__(self, key: str, value: Any) -> None:
+        pass
+
+
 @pytest.fixture(scope="session")
-def judged_world(tmp_path_factory: pytest.TempPathFactory) -> World:
+def _artifacts_by_world() -> None:
+    """MLflow remembers by a run's id alone where its artifacts lie: copies of a world would write into one folder."""
+    from mlflow.tracking._tracking_service import utils
+
+    utils._artifact_repos_cache = _Forgetful()
+
+
+@pytest.fixture(scope="session")
+def judged_world(_artifacts_by_world: None, tmp_path_factory: pytest.TempPathFactory) -> World:
     """Two models: `fair`, examined and fit for release but not promoted, and `unfair`, refused."""
     world = World(tmp_path_factory.mktemp("judged"))
     world.write("fair")

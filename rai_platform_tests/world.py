@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -115,8 +116,18 @@ class World:
             return list(reader.entries(model=name, kinds=kinds))
 
     def copy(self, folder: Path) -> "World":
-        """The same world again, for a test to break."""
+        """The same world again, for a test to break.
+
+        Until something was released its runs in MLflow are its own as well; a release is on record with where it lies.
+        """
         shutil.copytree(self.folder, folder, dirs_exist_ok=True, symlinks=True)
+        database = sqlite3.connect(folder / "home" / "mlflow" / "mlflow.db")
+        if not database.execute("select 1 from model_versions").fetchone():
+            moved = (self.folder.as_uri(), folder.as_uri())
+            database.execute("update runs set artifact_uri = replace(artifact_uri, ?, ?)", moved)
+            database.execute("update experiments set artifact_location = replace(artifact_location, ?, ?)", moved)
+        database.commit()
+        database.close()
         return World(folder)
 
 

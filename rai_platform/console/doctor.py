@@ -13,7 +13,7 @@ from typing import Literal
 import dagster as dg
 import sqlalchemy as sa
 
-from rai_platform.errors import LedgerBroken, RaiError
+from rai_platform.errors import RaiError
 from rai_platform.home import Home
 from rai_platform.pipeline.models import Models
 from rai_platform.settings import Settings
@@ -71,7 +71,7 @@ def examine(
     try:
         yield from _ledger(home)
         yield from _reconciled(home, instance, models)
-    except (LedgerBroken, sa.exc.SQLAlchemyError) as error:
+    except (RaiError, sa.exc.SQLAlchemyError) as error:
         yield Diagnosis(subject="ledger", state="broken", found=" ".join(str(error).split()), mend=RESTORE)
 
 
@@ -218,7 +218,7 @@ def mend_aliases(home: Home, models: Models) -> list[str]:
     try:
         if home.ledger.problems():
             return []
-    except (LedgerBroken, sa.exc.SQLAlchemyError):
+    except (RaiError, sa.exc.SQLAlchemyError):
         return []
     with home.ledger.read() as reader:
         names = sorted({*models.known, *reader.models()})

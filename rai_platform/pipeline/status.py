@@ -6,7 +6,7 @@ from typing import Any
 
 import dagster as dg
 
-from rai_platform.errors import TamperedArtifact
+from rai_platform.errors import TamperedArtifact, Unreachable
 from rai_platform.home import Home
 from rai_platform.pipeline.history import DagsterHistory
 from rai_platform.release.ledger import Entry, Reader
@@ -158,6 +158,14 @@ def out_of_order(
     production = certified_production(home, reader, name)
     if production is None and reader.last(model=name, kinds=["promotion"]) is not None:
         found.append("the last promotion in the ledger is not certified by the platform's key: it was not made here")
+    try:
+        return [*found, *_in_the_registry(name, home, production)]
+    except Unreachable as error:  # what the ledger says is true all the same
+        return [*found, error.message]
+
+
+def _in_the_registry(name: str, home: Home, production: Production | None) -> list[str]:
+    found = []
     if production is not None and (damage := home.registry.damage(production)) is not None:
         found.append(f"MLflow: {damage}; the next run restores what was released, and so does `rai doctor --mend`")
     pointed = home.registry.alias(name)

@@ -15,6 +15,7 @@ from pydantic import TypeAdapter
 from rai_platform.training.candidate import Candidate
 
 CERTIFICATE = "certificate.dsse.json"  # comes last, and is verified by its own signature
+LEFT_BY_LOADING = "registered_model_meta"  # MLflow writes it, where files are local, whenever it loads a version
 MODEL_FILE = "MLmodel"
 OF_THE_SAVE = ("model_uuid", "utc_time_created", "model_size_bytes")  # what MLflow writes differently every time
 
@@ -66,11 +67,11 @@ def write_release(
 
 
 def digests_in(folder: Path) -> dict[str, str]:
-    """SHA-256 of every file in a folder by its path there, the certificate aside."""
+    """SHA-256 of every file in a folder by its path there, the certificate aside, and what loading leaves behind."""
     return {
         name: hashlib.sha256(file.read_bytes()).hexdigest()
         for file in sorted(folder.rglob("*"))
-        if file.is_file() and (name := file.relative_to(folder).as_posix()) != CERTIFICATE
+        if file.is_file() and (name := file.relative_to(folder).as_posix()) not in (CERTIFICATE, LEFT_BY_LOADING)
     }
 
 

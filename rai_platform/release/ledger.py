@@ -34,6 +34,7 @@ EntryKind = Literal[
     "release_restored",
 ]
 GENESIS = "0" * 64
+SECONDS_TO_CONNECT = 10
 
 METADATA = sa.MetaData()
 ENTRIES = sa.Table(
@@ -335,7 +336,8 @@ def _engine(url: str) -> sa.Engine:
     if parsed.drivername == "postgresql":  # SQLAlchemy 2.1 would take psycopg 3, which dagster-postgres cannot use
         parsed = parsed.set(drivername="postgresql+psycopg2")
     if parsed.get_backend_name() != "sqlite":
-        return sa.create_engine(parsed, pool_pre_ping=True)
+        waits = {"connect_timeout": SECONDS_TO_CONNECT} if parsed.get_backend_name() == "postgresql" else {}
+        return sa.create_engine(parsed, pool_pre_ping=True, connect_args=waits)
     Path(str(parsed.database)).parent.mkdir(parents=True, exist_ok=True)
     engine = sa.create_engine(parsed, connect_args={"timeout": 60}, poolclass=sa.NullPool)
 

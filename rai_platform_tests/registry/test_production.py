@@ -132,6 +132,7 @@ def test_by_its_alias_mlflow_loads_the_very_model_that_was_examined(released: Wo
     assert np.array_equal(answers["decision"], predictions.y_pred)
     raw = read_table(released.model("fair").spec.data.table).iloc[sample.row_key]
     pd.testing.assert_frame_equal(loaded.predict(raw.sample(frac=1, axis=1, random_state=0)), answers)
+    assert released.home.registry.bring_in_line("fair") is None  # loading is no tampering
 
 
 def put_another_model_in(data: Path) -> None:
