@@ -12,6 +12,7 @@ RaiError                     exit code 1, our fault or the machine's
 ├── EvidenceMissing          something that has to be materialized first is not there
 ├── EvidenceMismatch         two pieces of evidence are about different models or data
 ├── TamperedArtifact         stored bytes are not the bytes that were stored
+├── UnverifiedRelease        there is nothing to verify a release's certificate with
 ├── Unreachable              a database or server that does not answer
 ├── LedgerBroken             the chain, its signature or its anchor does not verify
 └── PromotionConflict        production changed after the card was made
@@ -98,6 +99,10 @@ class EvidenceMismatch(RaiError):
 
 class TamperedArtifact(RaiError):
     """Stored bytes that no longer have the digest they were stored under."""
+
+
+class UnverifiedRelease(RaiError):
+    """A release whose certificate nobody here can verify; it is not loaded."""
 
 
 class Unreachable(RaiError):

@@ -26,6 +26,7 @@ class Settings:
         store_url: folder or fsspec URL of the content-addressed store (RAI_STORE_URL).
         anchor_url: file or fsspec URL of the copy of the ledger's signed head outside the database (RAI_LEDGER_ANCHOR).
         signing_key: file of the Ed25519 private key (RAI_SIGNING_KEY).
+        public_key: file of its public half, all that is needed to verify and to load releases (RAI_PUBLIC_KEY).
         tracking_uri: MLflow (MLFLOW_TRACKING_URI).
         executor: how Dagster runs the steps of a run launched from its UI or daemon (RAI_EXECUTOR).
         environment: the variables that ``{{ env.NAME }}`` in a model's YAML may name.
@@ -39,6 +40,7 @@ class Settings:
     store_url: str
     anchor_url: str
     signing_key: Path
+    public_key: Path
     tracking_uri: str
     executor: Executor
     environment: Mapping[str, str]
@@ -75,6 +77,7 @@ def read_settings(environment: Mapping[str, str] | None = None, *, working_folde
         raise BadInput(
             f"expected one of {', '.join(known)}, got {executor!r}{did_you_mean(executor, known)}", where="RAI_EXECUTOR"
         )
+    signing_key = _path(env, "RAI_SIGNING_KEY", here) or home / "keys" / "signing_key.pem"
     return Settings(
         home=home,
         models=_path(env, "RAI_MODELS", here) or root / "models",
@@ -82,7 +85,8 @@ def read_settings(environment: Mapping[str, str] | None = None, *, working_folde
         ledger_url=env.get("RAI_LEDGER_URL") or f"sqlite:///{home / 'ledger' / 'ledger.db'}",
         store_url=_location(env, "RAI_STORE_URL", here) or str(home / "store"),
         anchor_url=_location(env, "RAI_LEDGER_ANCHOR", here) or str(home / "keys" / "ledger_head.json"),
-        signing_key=_path(env, "RAI_SIGNING_KEY", here) or home / "keys" / "signing_key.pem",
+        signing_key=signing_key,
+        public_key=_path(env, "RAI_PUBLIC_KEY", here) or signing_key.with_suffix(".pub.pem"),
         tracking_uri=env.get("MLFLOW_TRACKING_URI") or f"sqlite:///{home / 'mlflow' / 'mlflow.db'}",
         executor=executor,
         environment=env,

@@ -4,9 +4,11 @@ Everything in it comes from the spec's texts and from the evidence. Numbers appe
 interval that was reported, and nothing that was declared is left out in silence.
 """
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Literal
 
+from rai_platform.spec.digests import digest_of
 from rai_platform.spec.subject import Subject
 from rai_platform.spec.verdict import Interval, Verdict
 
@@ -243,3 +245,10 @@ class ModelCard:
     evidence: dict[str, str]
     replaces: int | None
     mlflow_run_id: str
+
+    @property
+    def says(self) -> str:
+        """Digest of what the card tells: equal for two cards that differ in nothing but when and beside what they were made."""
+        apart = {"created_at", "replaces", "mlflow_run_id"}
+        told = dataclasses.asdict(self)
+        return digest_of({name: value for name, value in told.items() if name not in apart})

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from rai_platform.data.copies import people_of, repeated_share, seen_share
 from rai_platform.data.preparation import PreparedData
 from rai_platform.data.report import ColumnSummary, DataReport, GroupLabels, Violation
 from rai_platform.data.sample import Sample, in_order
@@ -22,7 +23,7 @@ def screen_training_data(prepared: PreparedData, spec: ModelSpec) -> DataReport:
         raise ValueError("predictions alone have no training data")
     measured: dict[str, Estimate] = {
         "missing_rate": Exact(value=float(sample.features.isna().mean().max()), n=sample.n),
-        "duplicate_rate": _duplicate_rate(sample),
+        "duplicate_rate": _duplicate_rate(sample, sample),
     }
     rules = _declared(sample, prepared.training_table, spec)
     return _report("training", sample, spec, rules, measured, {})
@@ -32,13 +33,12 @@ def screen_test_data(prepared: PreparedData, spec: ModelSpec) -> DataReport:
     """What was found about the rows that are judged on, compared with those that were learned from."""
     training, sample = prepared.training, prepared.test
     declared = _declared(sample, prepared.test_table, spec)
-    repeated: dict[str, Estimate] = {"duplicate_rate": _duplicate_rate(sample)}
+    repeated: dict[str, Estimate] = {"duplicate_rate": _duplicate_rate(sample, training or sample)}
     if training is None:
         why = "predictions alone: nobody knows what their model learned from"
         return _report("test", sample, spec, declared, repeated, {"leakage_rate": why})
     inferred = check_schema(sample.features, infer_schema(training.features))
-    seen = float(np.isin(sample.record, training.record).mean())
-    measured = {**repeated, "leakage_rate": Exact(value=seen, n=sample.n)}
+    measured = {**repeated, "leakage_rate": _leakage_rate(sample, training)}
     report = _report("test", sample, spec, _both(inferred, declared), measured, {})
     return dataclasses.replace(report, compared_with=training.digest)
 
@@ -82,9 +82,17 @@ def _report(
     )
 
 
-def _duplicate_rate(sample: Sample) -> Exact:
-    """Share of rows that repeat an earlier one: intervals count them as people of their own."""
-    return Exact(value=float(pd.Series(sample.record).duplicated().mean()), n=sample.n)
+def _duplicate_rate(sample: Sample, training: Sample) -> Exact:
+    """Share of rows that repeat an earlier one, as a whole or unmistakably: intervals count them as people of their own."""
+    whole = float(pd.Series(sample.record).duplicated().mean())
+    return Exact(value=max(whole, repeated_share(people_of(sample, training))), n=sample.n)
+
+
+def _leakage_rate(sample: Sample, training: Sample) -> Exact:
+    """Share of rows that were learned from, as a whole or unmistakably."""
+    whole = float(np.isin(sample.record, training.record).mean())
+    seen = seen_share(people_of(sample, training), people_of(training, training))
+    return Exact(value=max(whole, seen), n=sample.n)
 
 
 def _is_sound(sample: Sample) -> Found:

@@ -9,7 +9,7 @@ from rai_platform.fairness.metrics import DISPARITIES, RATES, group_rates, measu
 from rai_platform.pipeline.code_versions import code_versions
 from rai_platform.pipeline.steps import Step
 from rai_platform.release.decision import choose_verdicts, disclosures, earlier_verdicts, nothing_asked_for
-from rai_platform.release.records import RecordedVerdict, read_production, read_verdicts
+from rai_platform.release.records import RecordedVerdict, read_production, read_verdicts, read_verdicts_on
 from rai_platform.spec.reading import ModelDefinition
 from rai_platform.spec.requirements import RequiredCheck, blocking_checks, required_checks
 from rai_platform.spec.subject import Subject
@@ -59,13 +59,13 @@ def judged(step: Step, subject: Subject, training_digest: str | None) -> Judged:
     _, reasons = chosen(step, blocking_checks(step.definition), subject, training_digest)
     found = {(item.verdict.asset, item.verdict.check) for item in verdicts}
     with step.home.ledger.read() as reader:
-        recorded = read_verdicts(reader, step.definition.name)
+        on_this_model = read_verdicts_on(reader, subject.model_digest)
     return Judged(
         verdicts=tuple(item.verdict for item in verdicts),
         missing=tuple(f"{check.asset}: {check.name}" for check in checks if (check.asset, check.name) not in found),
         reasons=(*nothing_asked_for(step.definition), *reasons),
         disclosed=disclosures(verdicts),
-        earlier=earlier_verdicts(recorded, verdicts, subject.model_digest),
+        earlier=earlier_verdicts(on_this_model, verdicts, name=step.definition.name),
     )
 
 

@@ -25,6 +25,7 @@ from rai_platform.release.records import (
     read_production,
     read_unfinished,
     read_verdicts,
+    read_verdicts_on,
     refusal_entry,
 )
 from rai_platform.spec.subject import Subject
@@ -141,9 +142,11 @@ def _dossier(step: Step, history: DagsterHistory, candidate: Candidate, subject:
                 policy_digest=card.policy.digest,
                 evidence=card.evidence,
                 replaces=card.replaces,
+                says=card.says,
                 is_true=rebuilt == card,
             ),
             verdicts=tuple(read_verdicts(reader, step.definition.name)),
+            on_this_model=tuple(read_verdicts_on(reader, subject.model_digest)),
             unfinished=tuple(read_unfinished(reader, step.definition.name)),
             production=read_production(reader, step.definition.name),
             as_of=final.sequence if final else 0,

@@ -186,7 +186,7 @@ def certified_production(home: Home, reader: Reader, name: str) -> Production | 
         production = read_production(reader, name)
         if production is None:
             return None
-        statement = read_certificate(production.body["certificate"], home.key)
+        statement = read_certificate(production.body["certificate"], home.key.public)
     except (KeyError, TypeError, ValueError, TamperedArtifact):
         return None
     return production if statement["subject"][0]["digest"]["sha256"] == production.model_digest else None

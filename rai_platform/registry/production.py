@@ -103,6 +103,7 @@ class ProductionRegistry:
                 "training_digest": promotion.training_digest,
                 "policy_digest": promotion.policy_digest,
                 "card_digest": promotion.card_digest,
+                "card_says": promotion.card_says,
                 "evidence": promotion.evidence,
                 "disclosed": list(promotion.disclosed),
                 "earlier": list(promotion.earlier),

@@ -10,6 +10,7 @@ from typing import Any
 from in_toto_attestation.v1.statement import STATEMENT_TYPE_URI, Statement
 from securesystemslib.dsse import Envelope
 from securesystemslib.exceptions import VerificationError
+from securesystemslib.signer import Key  # type: ignore[attr-defined]  # a public name of it
 
 from rai_platform.errors import TamperedArtifact
 from rai_platform.release.decision import Promotion
@@ -71,15 +72,19 @@ def certify(promotion: Promotion, *, version: str, files: dict[str, str], key: S
     return signed
 
 
-def read_certificate(envelope: dict[str, Any], key: SigningKey) -> dict[str, Any]:
+def read_certificate(envelope: dict[str, Any], key: Key) -> dict[str, Any]:
     """The statement in a certificate, once its signature holds.
+
+    Args:
+        envelope: the certificate.
+        key: the platform's public one.
 
     Raises:
         TamperedArtifact: it is not signed by the platform's key.
     """
     try:
         parsed = Envelope.from_dict(json.loads(json.dumps(envelope)))
-        parsed.verify([key.public], threshold=1)
+        parsed.verify([key], threshold=1)
     except (VerificationError, KeyError, ValueError) as error:
         raise TamperedArtifact(
             f"the certificate is not signed by the platform's key: {error}", where="certificate"

@@ -24,6 +24,7 @@ class CardOnFile:
         policy_digest: the policy it was written under.
         evidence: digest of every report it was filled from, by asset.
         replaces: the ledger's sequence of the promotion it would replace; None where nothing was in production.
+        says: digest of what it tells, whenever it was made.
         is_true: whether it says just what the spec, the evidence and the verdicts as they are now give.
     """
 
@@ -32,6 +33,7 @@ class CardOnFile:
     policy_digest: str
     evidence: dict[str, str]
     replaces: int | None
+    says: str
     is_true: bool
 
 
@@ -45,7 +47,8 @@ class Dossier:
         training_digest: the data the candidate learned from; None for given predictions.
         evidence: digest of every report as it is now, by asset; the predictions and the screens of the data among them.
         card: the model card as it is now.
-        verdicts: every verdict on record about the model.
+        verdicts: every verdict on record under the model's name.
+        on_this_model: every verdict on record about the candidate, under whatever name.
         unfinished: judgements that were begun and gave no verdict.
         production: what is in production now.
         as_of: the last entry of the ledger that was read.
@@ -60,6 +63,7 @@ class Dossier:
     evidence: dict[str, str]
     card: CardOnFile
     verdicts: tuple[RecordedVerdict, ...]
+    on_this_model: tuple[RecordedVerdict, ...]
     unfinished: tuple[StartedEvaluation, ...]
     production: Production | None
     as_of: int
@@ -78,6 +82,7 @@ class Promotion:
         policy_digest: the policy it satisfied.
         policy_name: of that policy.
         card_digest: of the model card.
+        card_says: digest of what the card tells.
         evidence: digest of every report, by asset.
         verdicts: the verdicts it rests on.
         disclosed: groups and requirements without evidence that the policy lets be named.
@@ -94,6 +99,7 @@ class Promotion:
     policy_digest: str
     policy_name: str
     card_digest: str
+    card_says: str
     evidence: dict[str, str]
     verdicts: tuple[RecordedVerdict, ...]
     disclosed: tuple[str, ...]
@@ -110,7 +116,7 @@ class Promotion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlreadyInProduction:
-    """The candidate is the production model: nothing to do."""
+    """The candidate is the production model, and its card tells what the published one tells: nothing to do."""
 
     production: Production
 
@@ -146,7 +152,7 @@ def decide(dossier: Dossier) -> Promotion | AlreadyInProduction | Refusal:
         *_replaced_evidence(chosen, dossier),
     ]
     production = dossier.production
-    if not reasons and production is not None and production.model_digest == dossier.subject.model_digest:
+    if not reasons and production is not None and _is_published(dossier, production):
         return AlreadyInProduction(production=production)
     if dossier.card.replaces != (production.sequence if production else None):
         reasons.append(
@@ -162,15 +168,22 @@ def decide(dossier: Dossier) -> Promotion | AlreadyInProduction | Refusal:
         policy_digest=dossier.definition.policy.digest,
         policy_name=dossier.definition.policy.name,
         card_digest=dossier.card.digest,
+        card_says=dossier.card.says,
         evidence=dossier.evidence,
         verdicts=tuple(chosen),
         disclosed=disclosures(chosen),
-        earlier=earlier_verdicts(dossier.verdicts, chosen, dossier.subject.model_digest),
+        earlier=earlier_verdicts(dossier.on_this_model, chosen, name=dossier.definition.name),
         departures=departures(dossier.definition),
         as_of=dossier.as_of,
         replaces=dossier.card.replaces,
         seal=_SEAL,
     )
+
+
+def _is_published(dossier: Dossier, production: Production) -> bool:
+    """Whether a release would publish nothing new: neither another model nor another card of the same one."""
+    published = production.model_digest, production.body.get("card_says")
+    return published == (dossier.subject.model_digest, dossier.card.says)
 
 
 def choose_verdicts(
@@ -233,29 +246,31 @@ def disclosures(verdicts: list[RecordedVerdict]) -> tuple[str, ...]:
 
 
 def earlier_verdicts(
-    recorded: Sequence[RecordedVerdict], chosen: Sequence[RecordedVerdict], model_digest: str | None
+    on_this_model: Sequence[RecordedVerdict], chosen: Sequence[RecordedVerdict], *, name: str
 ) -> tuple[str, ...]:
     """What speaks against this very model on record and counts no more, in words.
 
     A verdict counts no more where the policy changed, where a feature is not declared any longer, or where it was about other
-    test data. The model is the same; whoever reads its card should know.
+    test data or was given under another name. The model is the same; whoever reads its card should know.
+
+    Args:
+        on_this_model: every verdict about the model, by its digest.
+        chosen: those that count.
+        name: the model's name now.
     """
     counting = {item.sequence for item in chosen}
     against = [
         item
-        for item in recorded
-        if item.sequence not in counting
-        and model_digest is not None
-        and item.verdict.subject.model_digest == model_digest
-        and item.verdict.outcome != "PASS"
-        and item.verdict.severity == "block"
+        for item in on_this_model
+        if item.sequence not in counting and item.verdict.outcome != "PASS" and item.verdict.severity == "block"
     ]
     latest = {
-        (item.verdict.check, item.verdict.policy_digest, item.verdict.subject.data_digest): item for item in against
+        (item.model, item.verdict.check, item.verdict.policy_digest, item.verdict.subject.data_digest): item
+        for item in against
     }
     return tuple(
         f"{item.recorded_at[:10]}, {item.verdict.check} {_said(item.verdict)} on data {item.verdict.subject.data_digest[:12]} under "
-        f"policy {item.verdict.policy_digest[:12]}: {item.verdict.reason}"
+        f"policy {item.verdict.policy_digest[:12]}{'' if item.model == name else f' as {item.model}'}: {item.verdict.reason}"
         for item in latest.values()
         if not _is_same(item, chosen)
     )

@@ -4,11 +4,16 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    PublicFormat,
+    load_pem_private_key,
+    load_pem_public_key,
+)
 from securesystemslib.exceptions import UnverifiedSignatureError, VerificationError
-from securesystemslib.signer import CryptoSigner, Key, Signature  # type: ignore[attr-defined]  # its public names
+from securesystemslib.signer import CryptoSigner, Key, Signature, SSlibKey  # type: ignore[attr-defined]  # its public names
 
-from rai_platform.errors import LedgerBroken
+from rai_platform.errors import LedgerBroken, UnverifiedRelease
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +63,26 @@ def load_key(path: Path) -> SigningKey:
         ) from None
     except (ValueError, TypeError) as error:
         raise LedgerBroken(f"expected an unencrypted Ed25519 private key in PEM: {error}", where=str(path)) from None
+
+
+def load_public_key(path: Path, *, signing_key: Path) -> Key:
+    """The public key in a PEM file; where there is none, the public half of the signing key.
+
+    Raises:
+        UnverifiedRelease: neither is there, or it is no Ed25519 key.
+    """
+    try:
+        return SSlibKey.from_crypto(load_pem_public_key(path.read_bytes()))
+    except FileNotFoundError:
+        if signing_key.exists():
+            return load_key(signing_key).public
+        raise UnverifiedRelease(
+            "there is no public key to verify a release with; set RAI_PUBLIC_KEY to a copy of `keys/signing_key.pub.pem` of the "
+            "home that released it",
+            where=str(path),
+        ) from None
+    except (ValueError, TypeError) as error:
+        raise UnverifiedRelease(f"expected an Ed25519 public key in PEM: {error}", where=str(path)) from None
 
 
 def create_key(path: Path) -> SigningKey:

@@ -111,13 +111,22 @@ class Reader:
     def __init__(self, connection: sa.Connection) -> None:
         self._connection = connection
 
-    def entries(self, *, model: str | None = None, kinds: Sequence[EntryKind] = (), after: int = 0) -> Iterator[Entry]:
-        """Entries in the order they were recorded."""
+    def entries(
+        self,
+        *,
+        model: str | None = None,
+        kinds: Sequence[EntryKind] = (),
+        after: int = 0,
+        naming: str | None = None,
+    ) -> Iterator[Entry]:
+        """Entries in the order they were recorded; with ``naming``, those in whose body a digest stands."""
         query = sa.select(ENTRIES).where(ENTRIES.c.sequence > after).order_by(ENTRIES.c.sequence)
         if model is not None:
             query = query.where(ENTRIES.c.model == model)
         if kinds:
             query = query.where(ENTRIES.c.kind.in_(kinds))
+        if naming is not None:
+            query = query.where(ENTRIES.c.body.contains(naming, autoescape=True))
         for row in self._connection.execute(query):
             yield _entry(row)
 

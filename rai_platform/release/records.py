@@ -20,6 +20,7 @@ class RecordedVerdict:
     """A verdict with its place in the ledger."""
 
     verdict: Verdict
+    model: str
     sequence: int
     digest: str
     run_id: str
@@ -121,10 +122,19 @@ def read_verdicts(reader: Reader, model: str) -> list[RecordedVerdict]:
     return [recorded_verdict(entry) for entry in reader.entries(model=model, kinds=["verdict"])]
 
 
+def read_verdicts_on(reader: Reader, model_digest: str | None) -> list[RecordedVerdict]:
+    """Every verdict about a model by its digest, under whatever name it was judged, oldest first."""
+    if model_digest is None:
+        return []
+    found = [recorded_verdict(entry) for entry in reader.entries(kinds=["verdict"], naming=model_digest)]
+    return [item for item in found if item.verdict.subject.model_digest == model_digest]
+
+
 def recorded_verdict(entry: Entry) -> RecordedVerdict:
     """The verdict in an entry."""
     return RecordedVerdict(
         verdict=VERDICT.validate_python(entry.body["verdict"]),
+        model=entry.model,
         sequence=entry.sequence,
         digest=entry.digest,
         run_id=entry.body["run_id"],

@@ -39,7 +39,7 @@ class Limit:
         return value >= self.minimum if self.minimum is not None else value <= (self.maximum or 0.0)
 
     def __str__(self) -> str:
-        return f"at least {self.minimum:g}" if self.minimum is not None else f"at most {self.maximum or 0.0:g}"
+        return f"at least {self.minimum:.15g}" if self.minimum is not None else f"at most {self.maximum or 0.0:.15g}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,23 +13,26 @@ from rai_platform.errors import TamperedArtifact, UnusableEstimator
 from rai_platform.training.estimators import imported
 from rai_platform.training.manifest import Manifest
 
-OF_A_FILE = "sha256:"
+OF_FILES = "sha256:"
 
 
 def estimator_code(path: str) -> str:
-    """The code behind an import path: ``scikit-learn 1.9.1``, or the digest of the source file that defines it.
+    """The code behind an import path: ``scikit-learn 1.9.1``, or a digest of the source files that it is made of.
 
-    A distribution that is installed in place, so that its files change under one version, counts as source files.
+    A distribution that is installed in place, so that its files change under one version, counts as source files. Of source
+    files all count that the named one leads to: modules it imports, and those of classes and functions it names. What is
+    imported only while a function runs is not seen.
 
     Raises:
         UnusableEstimator: the path leads nowhere, or to code without a file.
     """
     named = imported(path)
     module = named.__module__ if inspect.isclass(named) or inspect.isroutine(named) else path.rpartition(".")[0]
-    distributions = [name for name in _distributions().get(module.partition(".")[0], []) if not _is_in_place(name)]
-    if distributions:
+    if distributions := _installed(module):
         return ", ".join(f"{name} {importlib.metadata.version(name)}" for name in sorted(set(distributions)))
-    return OF_A_FILE + hashlib.sha256(_source_file(sys.modules[module], path).read_bytes()).hexdigest()
+    files = {name: _source_file(sys.modules[name], path) for name in sorted(_own_modules(module))}
+    told = "".join(f"{name}\0{hashlib.sha256(file.read_bytes()).hexdigest()}\n" for name, file in files.items())
+    return OF_FILES + hashlib.sha256(told.encode()).hexdigest()
 
 
 def must_be_the_same_code(manifest: Manifest) -> None:
@@ -39,7 +42,7 @@ def must_be_the_same_code(manifest: Manifest) -> None:
         TamperedArtifact: the source file was changed, or is not there any more.
     """
     known = manifest.estimator_code
-    if known is None or not known.startswith(OF_A_FILE):
+    if known is None or not known.startswith(OF_FILES):
         return
     try:
         now = estimator_code(manifest.estimator)
@@ -49,6 +52,32 @@ def must_be_the_same_code(manifest: Manifest) -> None:
         raise TamperedArtifact(
             "the estimator's code was changed after this model was trained: train again", where=manifest.estimator
         )
+
+
+def _own_modules(start: str) -> set[str]:
+    """The modules that one leads to and that are neither installed from a distribution nor part of Python."""
+    found, waiting = {start}, [start]
+    while waiting:
+        for value in list(vars(sys.modules[waiting.pop()]).values()):
+            name = value.__name__ if inspect.ismodule(value) else getattr(value, "__module__", None)
+            if isinstance(name, str) and name in sys.modules and name not in found and _is_own(name):
+                found.add(name)
+                waiting.append(name)
+    return found
+
+
+def _is_own(module: str) -> bool:
+    top = module.partition(".")[0]
+    has_a_file = getattr(sys.modules[module], "__file__", None) is not None
+    is_known = (
+        top in sys.stdlib_module_names or top == __name__.partition(".")[0]
+    )  # the platform's is in `code_version`
+    return has_a_file and not is_known and not _installed(module)
+
+
+def _installed(module: str) -> list[str]:
+    """The distributions that a module is from, those aside that are installed in place."""
+    return [name for name in _distributions().get(module.partition(".")[0], []) if not _is_in_place(name)]
 
 
 @functools.cache

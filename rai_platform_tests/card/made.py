@@ -281,6 +281,7 @@ def recorded(verdict: Verdict, sequence: int) -> RecordedVerdict:
     """A verdict with a place in the ledger."""
     return RecordedVerdict(
         verdict=verdict,
+        model="fair",
         sequence=sequence,
         digest=f"{sequence:064x}",
         run_id="run",

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from pydantic import TypeAdapter
 
+from rai_platform.data.generators import lending
 from rai_platform.data.preparation import record_hashes, telling_columns
 from rai_platform.data.report import DataReport
 from rai_platform.data.schema import check_schema, infer_schema, read_schema
@@ -327,3 +328,40 @@ def test_people_who_are_repeated_in_the_test_data_are_counted(screened):
     assert test.measured["duplicate_rate"].value == pytest.approx(19 / 20)
     assert test.measured["duplicate_rate"].n == 600
     assert screened(table(), people)[1].measured["duplicate_rate"].value == 0.0
+
+
+# Copies behind a column of noise
+
+
+def loans(rows=2000, seed=3):
+    return lending(rows=rows, seed=seed).rename(columns={"repaid": "label"}).drop(columns="approved")
+
+
+def with_noise(frame, seed):
+    return frame.assign(drawn=np.random.default_rng(seed).random(len(frame)))
+
+
+def test_a_column_of_noise_that_the_model_does_not_see_hides_no_leakage(screened):
+    people = loans()
+    _, test = screened(with_noise(people, 0), with_noise(people.iloc[:800], 1), exclude=["drawn"])
+    assert test.measured["leakage_rate"].value == pytest.approx(1.0)
+    half = pd.concat([people.iloc[:400], loans(400, seed=4)], ignore_index=True)
+    _, test = screened(with_noise(people, 0), with_noise(half, 1), exclude=["drawn"])
+    assert test.measured["leakage_rate"].value == pytest.approx(0.5, abs=0.03)
+    _, test = screened(with_noise(people, 0), with_noise(loans(800, seed=4), 1), exclude=["drawn"])
+    assert test.measured["leakage_rate"].value == 0.0
+
+
+def test_a_table_that_was_doubled_under_noise_before_it_was_split_has_duplicates(screened):
+    people = pd.concat([loans(1000), loans(1000)], ignore_index=True).sample(frac=1, random_state=0)
+    training, test = screened(with_noise(people.iloc[:1400], 0), with_noise(people.iloc[1400:], 1), exclude=["drawn"])
+    assert training.measured["duplicate_rate"].value > 0.2
+    assert test.measured["duplicate_rate"].value > 0.1
+
+
+def test_people_who_are_alike_by_chance_are_no_copies(screened):
+    """In a coarse table nearly everybody is like somebody in all that a model sees."""
+    coarse = [loans(2000, seed)[["late_payments", "home", "sex", "label"]].copy() for seed in (5, 6)]
+    training, test = screened(with_noise(coarse[0], 0), with_noise(coarse[1], 1), exclude=["drawn"])
+    assert training.measured["duplicate_rate"].value == 0.0
+    assert test.measured["duplicate_rate"].value == test.measured["leakage_rate"].value == 0.0

@@ -37,7 +37,7 @@ def test_production_is_whole_and_the_next_run_goes_on(judged: World, writes: int
     production = judged.status("fair").production
     assert (production is not None) == (writes > RECORDED_AT)
     if production is not None:
-        statement = read_certificate(production.body["certificate"], judged.home.key)
+        statement = read_certificate(production.body["certificate"], judged.home.key.public)
         assert statement["subject"][0]["digest"]["sha256"] == production.model_digest
     assert not judged.home.ledger.problems()
 

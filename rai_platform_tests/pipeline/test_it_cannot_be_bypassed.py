@@ -449,6 +449,7 @@ def test_a_promotion_cannot_be_made_by_hand() -> None:
             policy_digest="",
             policy_name="",
             card_digest="",  # type: ignore[arg-type]
+            card_says="",
             evidence={},
             verdicts=(),
             disclosed=(),

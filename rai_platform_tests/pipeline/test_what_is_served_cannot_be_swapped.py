@@ -229,3 +229,32 @@ def test_a_model_judged_on_rows_it_has_seen_is_refused(judged: World) -> None:
     refused = judged.run("fair", ["production_model"])
     assert not refused.success
     assert "compared with other training data than the candidate learned from" in told(refused)
+
+
+def test_words_that_change_after_a_release_are_published_with_a_new_card_of_the_same_model(released: World) -> None:
+    before = released.status("fair").production
+    assert before is not None
+    released.write("fair", limitations=["Not for people without a bank account."])
+    result = released.run("fair")
+    assert result.success, told(result)
+    status = released.status("fair")
+    assert status.production is not None
+    assert (status.production.model_digest, status.production.version) == (before.model_digest, "2")
+    client = released.home.registry.client
+    assert "without a bank account" in client.get_model_version("fair", "2").description
+    assert released.home.registry.alias("fair") == "2"
+    assert released.run("fair").success
+    assert [entry.kind for entry in released.entries("fair", "promotion", "confirmation")][-1] == "confirmation"
+
+
+def test_what_was_found_under_another_name_is_on_the_card(judged: World) -> None:
+    """The same model, refused as `unfair`, is asked for again by another name and a policy that asks for less."""
+    policy = {"extends": "none", "requirements": [{"metric": "accuracy_gain", "min": 0}]}
+    judged.write("quiet", data=unfair_data(), policy=policy)
+    result = judged.run("quiet")
+    assert result.success, told(result)
+    (promotion,) = judged.entries("quiet", "promotion")
+    assert any(
+        "as unfair" in earlier and "disparate_impact__sex failed" in earlier for earlier in promotion.body["earlier"]
+    )
+    assert "as unfair" in (judged.settings.home / "cards" / "quiet" / "model_card.md").read_text()

@@ -1,6 +1,8 @@
 """The registered version of a released model: what it carries, that it is the model that was examined, and nothing else."""
 
+import base64
 import dataclasses
+import hashlib
 import io
 import json
 import pickletools
@@ -13,15 +15,19 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 import pytest
+import skops.io
 
 from rai_platform.data.sources import read_table
-from rai_platform.errors import PromotionConflict, TamperedArtifact, UnsuitableData
+from rai_platform.errors import PromotionConflict, TamperedArtifact, UnsuitableData, UnverifiedRelease
 from rai_platform.pipeline.values import StoredValues
 from rai_platform.registry.flavor import CANDIDATE, CANDIDATE_FILE, read_release
 from rai_platform.registry.production import ALIAS
-from rai_platform.release.certificate import read_certificate
+from rai_platform.release.certificate import certify, read_certificate
 from rai_platform.release.decision import Promotion, decide
+from rai_platform.release.keys import create_key, load_public_key
 from rai_platform.training.candidate import Candidate, ModelFile
+from rai_platform.training.loading import model_digest
+from rai_platform.training.model_files import content_digest
 from rai_platform_tests.card import made
 from rai_platform_tests.release.dossiers import dossier
 from rai_platform_tests.world import World, lending_attributes, told
@@ -46,9 +52,16 @@ def release(released_world: World, tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest.fixture
 def data(release: Path, tmp_path: Path) -> Path:
-    """A copy of what the release is loaded from, to break."""
-    (found,) = {path.parent for path in release.rglob(CANDIDATE_FILE)}
-    return Path(shutil.copytree(found, tmp_path / "data"))
+    """A copy of a release to break: the folder it is loaded from."""
+    (found,) = {path.parent for path in Path(shutil.copytree(release, tmp_path / "release")).rglob(CANDIDATE_FILE)}
+    return found
+
+
+@pytest.fixture
+def key(released_world: World) -> Any:
+    """What a service has that loads releases: the public half alone."""
+    keys = released_world.settings.home / "keys"
+    return load_public_key(keys / "signing_key.pub.pem", signing_key=keys / "is not there")
 
 
 # --- what a version carries ------------------------------------------------------------------------------------------
@@ -76,7 +89,7 @@ def test_the_certificate_beside_the_model_is_the_one_in_the_ledger(judged: World
     release = Path(client.download_artifacts(recorded["mlflow_run_id"], recorded["path"], str(tmp_path)))
     attached = json.loads((release / "certificate.dsse.json").read_text())
     assert attached == promotion.body["certificate"]
-    statement = read_certificate(attached, released.home.key)
+    statement = read_certificate(attached, released.home.key.public)
     candidate = CANDIDATE.validate_json(next(release.rglob(CANDIDATE_FILE)).read_bytes())
     named = {subject["name"]: subject["digest"]["sha256"] for subject in statement["subject"]}
     assert named == {"fair": candidate.model_digest} | {
@@ -121,9 +134,12 @@ def is_pickle(content: bytes) -> bool:
 # --- the model that was examined -------------------------------------------------------------------------------------
 
 
-def test_by_its_alias_mlflow_loads_the_very_model_that_was_examined(released: World) -> None:
+def test_by_its_alias_mlflow_loads_the_very_model_that_was_examined(
+    released: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import mlflow.pyfunc
 
+    monkeypatch.setenv("RAI_HOME", str(released.settings.home))
     mlflow.set_tracking_uri(released.settings.tracking_uri)
     loaded = mlflow.pyfunc.load_model(f"models:/fair@{ALIAS}")
     sample, predictions = stored(released, "test_data"), stored(released, "predictions")
@@ -158,32 +174,112 @@ def flip_a_weight(data: Path) -> None:
             archive.writestr(member, content)
 
 
+def name_another_type(data: Path) -> None:
+    """A file that holds a type of somebody's own, and a candidate whose estimator, trusted by name, is that type."""
+    content = skops.io.dumps({"of": Somebody()})
+    candidate: Candidate = CANDIDATE.validate_json((data / CANDIDATE_FILE).read_bytes())
+    manifest = dataclasses.replace(candidate.manifest, estimator=f"{Somebody.__module__}.{Somebody.__name__}")
+    files = {"estimator": ModelFile(blob=hashlib.sha256(content).hexdigest(), content=content_digest(content))}
+    forged = dataclasses.replace(candidate, manifest=manifest, files=files, model_digest=model_digest(manifest, files))
+    (data / CANDIDATE_FILE).write_bytes(CANDIDATE.dump_json(forged))
+    (data / "estimator.skops").write_bytes(content)
+
+
+class Somebody:
+    """A type that runs code when it is built from a file."""
+
+    def __init__(self) -> None:
+        self.state = 1
+
+    def __setstate__(self, state: Any) -> None:
+        pytest.fail("code of the file ran")
+
+
+def forge_the_certificate(data: Path) -> None:
+    path = data.parents[1] / "certificate.dsse.json"
+    envelope = json.loads(path.read_bytes())
+    statement = json.loads(base64.b64decode(envelope["payload"]))
+    statement["predicate"]["disclosed"] = []
+    envelope["payload"] = base64.b64encode(json.dumps(statement).encode()).decode()
+    path.write_text(json.dumps(envelope))
+
+
+NOT_NAMED = "not what its certificate names"
+
+
 @pytest.mark.parametrize(
     ("tamper", "says"),
     [
-        (put_another_model_in, "'estimator' does not mean what the model's digest says"),
-        (flip_a_weight, "'estimator' does not mean what the model's digest says"),
+        (put_another_model_in, NOT_NAMED),
+        (flip_a_weight, NOT_NAMED),
+        (name_another_type, NOT_NAMED),
         (lower_the_threshold, "manifest and files of the model do not give its digest"),
-        (lambda data: (data / "estimator.skops").write_bytes(b"\x80\x04]\x94."), "not a model file"),
+        (lambda data: (data / "estimator.skops").write_bytes(b"\x80\x04]\x94."), NOT_NAMED),
         (lambda data: (data / "estimator.skops").unlink(), "lacks estimator.skops"),
         (lambda data: (data / CANDIDATE_FILE).unlink(), "lacks candidate.json"),
         (lambda data: (data / CANDIDATE_FILE).write_text("{}"), "candidate.json is not what was released"),
         (lambda data: (data / CANDIDATE_FILE).write_text("\x80"), "candidate.json is not what was released"),
+        (lambda data: (data.parents[1] / "certificate.dsse.json").unlink(), "lacks certificate.dsse.json"),
+        (lambda data: (data.parents[1] / "certificate.dsse.json").write_text("{}"), "not signed by the platform's key"),
+        (
+            lambda data: (data.parents[1] / "certificate.dsse.json").write_text("{"),
+            "certificate of the release cannot be",
+        ),
+        (forge_the_certificate, "not signed by the platform's key"),
     ],
-    ids=["another part", "a weight", "the threshold", "a pickle", "a part gone", "no candidate", "empty", "no JSON"],
+    ids=[
+        "another part",
+        "a weight",
+        "another type",
+        "the threshold",
+        "a pickle",
+        "a part gone",
+        "no candidate",
+        "empty",
+        "no JSON",
+        "no certificate",
+        "an empty certificate",
+        "half a certificate",
+        "a forged certificate",
+    ],
 )
-def test_a_release_that_was_touched_is_not_loaded(data: Path, tamper: Any, says: str) -> None:
-    read_release(data)
+def test_a_release_that_was_touched_is_not_loaded(data: Path, key: Any, tamper: Any, says: str) -> None:
+    read_release(data, key)
     tamper(data)
     with pytest.raises(TamperedArtifact, match=says):
-        read_release(data)
+        read_release(data, key)
+
+
+def test_a_release_is_loaded_with_no_more_than_the_public_key(
+    released: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import mlflow.pyfunc
+
+    mlflow.set_tracking_uri(released.settings.tracking_uri)
+    public = released.settings.home / "keys" / "signing_key.pub.pem"
+    elsewhere = create_key(tmp_path / "elsewhere" / "key.pem")
+    monkeypatch.setenv("RAI_HOME", str(tmp_path / "elsewhere"))
+    with pytest.raises(UnverifiedRelease, match="set RAI_PUBLIC_KEY"):
+        mlflow.pyfunc.load_model(f"models:/fair@{ALIAS}")
+    monkeypatch.setenv("RAI_PUBLIC_KEY", str(tmp_path / "elsewhere" / "key.pub.pem"))
+    with pytest.raises(TamperedArtifact, match="not signed"):
+        mlflow.pyfunc.load_model(f"models:/fair@{ALIAS}")
+    assert elsewhere.key_id != released.home.key.key_id
+    monkeypatch.setenv("RAI_PUBLIC_KEY", str(public))
+    assert mlflow.pyfunc.load_model(f"models:/fair@{ALIAS}") is not None
 
 
 def test_where_a_vendors_scores_were_released_there_is_no_model_to_ask(tmp_path: Path) -> None:
     given = made.candidate((), composition="given", threshold=None, score_is_probability=False)
-    (tmp_path / CANDIDATE_FILE).write_bytes(CANDIDATE.dump_json(given))
+    folder = tmp_path / "release" / "data" / "data"
+    folder.mkdir(parents=True)
+    (folder / CANDIDATE_FILE).write_bytes(CANDIDATE.dump_json(given))
+    key = create_key(tmp_path / "key.pem")
+    promotion = promotion_of(given)
+    certificate = certify(promotion, version="1", files={}, key=key, now="2026-01-01T00:00:00+00:00")
+    (tmp_path / "release" / "certificate.dsse.json").write_text(json.dumps(certificate))
     with pytest.raises(UnsuitableData, match="there is no model here to ask"):
-        read_release(tmp_path)
+        read_release(folder, key.public)
 
 
 # --- what a promotion will not do ------------------------------------------------------------------------------------

@@ -24,6 +24,7 @@ DEFINITION = made.define_with(
 VERDICTS = made.judgements(DEFINITION, made.evidence(), made.candidate())
 CHECKS = blocking_checks(DEFINITION)
 ELSEWHERE = "9" * 64
+SAYS = "7" * 64
 OUTCOMES: tuple[Outcome, ...] = ("PASS", "FAIL", "INSUFFICIENT_EVIDENCE")
 
 
@@ -40,9 +41,11 @@ def dossier() -> Dossier:
             policy_digest=DEFINITION.policy.digest,
             evidence=DIGESTS,
             replaces=None,
+            says=SAYS,
             is_true=True,
         ),
         verdicts=VERDICTS,
+        on_this_model=VERDICTS,
         unfinished=(),
         production=None,
         as_of=60,
@@ -59,7 +62,7 @@ def in_production(model_digest: str = ELSEWHERE, *, sequence: int = 40) -> Produ
         data_digest=SUBJECT.data_digest,
         promoted_at="2026-01-01T00:00:00+00:00",
         sequence=sequence,
-        body={},
+        body={"card_says": SAYS},
     )
 
 

@@ -31,7 +31,7 @@ def test_a_stranger_verifies_it_with_the_public_key_alone(released: World) -> No
 
 def test_it_is_about_the_model_the_data_the_policy_and_the_verdicts(released: World) -> None:
     promotion = released.entries("fair", "promotion")[0]
-    statement = read_certificate(promotion.body["certificate"], released.home.key)
+    statement = read_certificate(promotion.body["certificate"], released.home.key.public)
     assert statement["_type"] == "https://in-toto.io/Statement/v1"
     assert statement["subject"][0] == {"name": "fair", "digest": {"sha256": promotion.body["model_digest"]}}
     files = {subject["name"] for subject in statement["subject"][1:]}
@@ -51,10 +51,13 @@ def test_a_certificate_that_was_touched_is_refused(released: World) -> None:
     statement["subject"][0]["digest"]["sha256"] = "0" * 64
     envelope["payload"] = base64.b64encode(json.dumps(statement).encode()).decode()
     with pytest.raises(TamperedArtifact, match="not signed by the platform's key"):
-        read_certificate(envelope, released.home.key)
+        read_certificate(envelope, released.home.key.public)
 
 
-def test_the_registered_version_carries_the_certificate_the_card_and_a_model_that_loads(released: World) -> None:
+def test_the_registered_version_carries_the_certificate_the_card_and_a_model_that_loads(
+    released: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAI_HOME", str(released.settings.home))
     import mlflow.pyfunc
     import pandas as pd
 

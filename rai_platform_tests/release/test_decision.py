@@ -248,6 +248,27 @@ def test_the_production_model_itself_is_not_promoted_again() -> None:
     assert decision == AlreadyInProduction(production=production)
 
 
+def test_another_card_of_the_production_model_is_published() -> None:
+    production = in_production(str(SUBJECT.model_digest))
+    on = dataclasses.replace(on_the_card(says="6" * 64, replaces=production.sequence)(dossier()), production=production)
+    decision = decide(on)
+    assert isinstance(decision, Promotion)
+    assert decision.card_says == "6" * 64
+
+
+def test_what_was_found_against_this_model_under_another_name_is_told() -> None:
+    failed = recorded(
+        dataclasses.replace(verdict_of("disparate_impact__sex"), outcome="FAIL", policy_digest="5" * 64), 70
+    )
+    there = dataclasses.replace(failed, model="lane")
+    decision = decide(dataclasses.replace(dossier(), on_this_model=(*dossier().verdicts, failed, there)))
+    assert isinstance(decision, Promotion)
+    mine, elsewhere = decision.earlier
+    assert "disparate_impact__sex failed" in mine
+    assert " as " not in mine.split(":")[0]
+    assert elsewhere.split(":")[0].endswith("as lane")
+
+
 def test_the_production_model_itself_is_refused_on_evidence_that_does_not_hold() -> None:
     on = dataclasses.replace(dossier(), production=in_production(str(SUBJECT.model_digest)))
     assert isinstance(decide(outcomes("disparate_impact__sex", "FAIL")(on)), Refusal)

@@ -13,7 +13,6 @@ from rai_platform.pipeline.values import StoredValues
 from rai_platform.release.findings import Evidence, Finding, Levels, find
 from rai_platform.robustness.report import NO_COLUMN, nothing_to_perturb
 from rai_platform.spec.metrics import METRICS
-from rai_platform.spec.model import ASSETS
 from rai_platform.spec.requirements import RequiredCheck
 from rai_platform_tests.card import made
 from rai_platform_tests.card.made import MEN, SUBJECT, WOMEN
@@ -241,6 +240,6 @@ def test_a_question_asked_after_the_report_waits_for_a_new_report_and_is_answere
     assert "noise of strength 0.33" in str(
         [event.event_specific_data for event in judged_alone.get_step_failure_events()]
     )
-    again = judged.run("fair", [asset for asset in ASSETS if asset not in ("training_data", "test_data")])
+    again = judged.run("fair")
     assert again.success, told(again)
     assert judged.status("fair").production is not None

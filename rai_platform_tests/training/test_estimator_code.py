@@ -45,16 +45,39 @@ def test_code_of_a_distribution_is_its_name_and_version() -> None:
 
 
 @pytest.mark.parametrize("name", ["Own", "make"])
-def test_code_of_ones_own_is_the_file_that_defines_it(name: str, module: Path) -> None:
-    assert estimator_code(f"own_code.{name}") == f"sha256:{hashlib.sha256(module.read_bytes()).hexdigest()}"
+def test_code_of_ones_own_is_the_files_that_it_is_made_of(name: str, module: Path) -> None:
+    assert own_models.__file__ is not None
+    made_of = {HERE: Path(own_models.__file__), "own_code": module}
+    told = "".join(f"{of}\0{hashlib.sha256(made_of[of].read_bytes()).hexdigest()}\n" for of in sorted(made_of))
+    assert estimator_code(f"own_code.{name}") == f"sha256:{hashlib.sha256(told.encode()).hexdigest()}"
 
 
 @pytest.mark.usefixtures("module")
-def test_code_that_is_imported_on_is_that_of_the_file_that_defines_it() -> None:
-    assert own_models.__file__ is not None
-    defined = hashlib.sha256(Path(own_models.__file__).read_bytes()).hexdigest()
-    assert estimator_code("own_code.NearestMean") == estimator_code(f"{HERE}.NearestMean") == f"sha256:{defined}"
+def test_code_that_is_imported_on_is_that_of_where_it_is_defined() -> None:
+    assert estimator_code("own_code.NearestMean") == estimator_code(f"{HERE}.NearestMean")
+    assert estimator_code("own_code.NearestMean") != estimator_code("own_code.Own")
     assert estimator_code("own_code.LogisticRegression") == estimator_code(LOGISTIC)
+
+
+@pytest.mark.parametrize(
+    "leaning",
+    ["from own_base import Base as Of", "import own_base\nOf = own_base.Base", "from own_base import *\nOf = Base"],
+)
+def test_a_model_leans_on_the_modules_that_its_own_leads_to(
+    leaning: str, module: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("own_base", "own_constants"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    module.write_text(f"{leaning}\nclass Own(Of):\n    pass\n")
+    base, constants = module.with_name("own_base.py"), module.with_name("own_constants.py")
+    base.write_text("import json\nimport own_constants\nclass Base:\n    pass\n")
+    constants.write_text("WEIGHT = 1\n")
+    before = estimator_code("own_code.Own")
+    assert estimator_code("own_code.Own") == before
+    constants.write_text("WEIGHT = -1\n")
+    after = estimator_code("own_code.Own")
+    base.write_text(base.read_text() + "# mended\n")
+    assert len({before, after, estimator_code("own_code.Own")}) == 3
 
 
 def test_code_without_a_file_is_refused(module: Path) -> None:
