@@ -105,7 +105,12 @@ class Home:
 
         _must_answer(self.settings.tracking_uri)
         return ProductionRegistry(
-            client=open_client(self.settings), ledger=self.ledger, store=self.store, key=self.key, clock=self.clock
+            client=open_client(self.settings),
+            ledger=self.ledger,
+            store=self.store,
+            key=self.key,
+            clock=self.clock,
+            artifacts=self.settings.mlflow_artifacts,
         )
 
     def _has_ledger(self) -> bool:

@@ -128,7 +128,12 @@ def test_a_table_of_ones_own_is_promoted_and_then_found_identical(
 
     code, out, _ = run("promote", "loans", "--json")
     assert code == 0
-    assert json.loads(out)["reasons"] == ["identical to the production model already"]
+    first, *others = json.loads(out)["reasons"]
+    assert first == "identical to the production model already"
+    assert all(
+        reason.startswith("the policy it was released under asks for less than the default") for reason in others
+    )
+    assert any("roc auc: not asked for, the default asks for at least 0.65" in reason for reason in others)
     code, out, _ = run("status", "loans", "--json")
     assert (code, json.loads(out)["production"]) == (0, status["production"])
 

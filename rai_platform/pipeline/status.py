@@ -35,6 +35,7 @@ class ModelStatus:
         production: what is in production; None where nothing is.
         candidate: the model and data that were judged last.
         decided_because: the reasons of a refusal, or that nothing had to be done.
+        to_know: what the production model was released in spite of.
         out_of_order: what a person should know although it changes nothing.
         verdicts: the ones that count.
     """
@@ -44,13 +45,14 @@ class ModelStatus:
     production: Production | None
     candidate: Subject | None
     decided_because: tuple[str, ...]
+    to_know: tuple[str, ...]
     out_of_order: tuple[str, ...]
     verdicts: tuple[Verdict, ...]
 
     @property
     def reasons(self) -> tuple[str, ...]:
         """Everything that is to be said of it."""
-        return (*self.decided_because, *self.out_of_order)
+        return (*self.decided_because, *self.to_know, *self.out_of_order)
 
     def as_json(self) -> dict[str, Any]:
         """The status for programs."""
@@ -112,16 +114,17 @@ def status_of(
     with home.ledger.read() as reader:
         decided = _last_decision(reader, name, run_id)
         verdicts = counting_verdicts(reader, name, definition, run_id)
-        candidates = [verdict.subject for verdict in verdicts if verdict.subject.model_digest]
+        production = certified_production(home, reader, name)
         reasons = tuple(decided.body["reasons"]) if decided is not None and decided.kind == "refusal" else ()
         if decided is not None and decided.kind == "confirmation":
             reasons = ("identical to the production model already",)
         return ModelStatus(
             model=name,
             decision=None if decided is None else ("refused" if decided.kind == "refusal" else "promoted"),
-            production=certified_production(home, reader, name),
-            candidate=candidates[-1] if candidates else None,
+            production=production,
+            candidate=next((verdict.subject for verdict in verdicts if verdict.subject.model_digest), None),
             decided_because=reasons,
+            to_know=() if production is None else tuple(in_spite_of(production)),
             out_of_order=tuple(out_of_order(name, home, instance, definition, reader)),
             verdicts=verdicts,
         )
@@ -130,13 +133,16 @@ def status_of(
 def counting_verdicts(
     reader: Reader, name: str, definition: ModelDefinition | None, run_id: str | None
 ) -> tuple[Verdict, ...]:
-    """For every check the severest verdict on what it judged last; of one run, where that run judged anything."""
+    """For every check of the model that was judged last the severest verdict; of one run, where that run judged anything."""
     recorded = read_verdicts(reader, name)
     if definition is not None:
         recorded = [item for item in recorded if item.verdict.policy_digest == definition.policy.digest]
-    in_run = [item for item in recorded if item.run_id == run_id]
+    shown = [item for item in recorded if item.run_id == run_id] or recorded
+    judged_last = next((item.verdict.subject for item in reversed(shown) if item.verdict.subject.model_digest), None)
     latest: dict[tuple[str, str], RecordedVerdict] = {
-        (item.verdict.asset, item.verdict.check): item for item in (in_run or recorded)
+        (item.verdict.asset, item.verdict.check): item
+        for item in shown
+        if item.verdict.subject.model_digest is None or item.verdict.subject == judged_last
     }
     order = {
         (check.asset, check.name): place
@@ -144,6 +150,15 @@ def counting_verdicts(
     }
     wanted = sorted((key for key in latest if definition is None or key in order), key=lambda key: order.get(key, 0))
     return tuple(_counting(latest[key], recorded) for key in wanted)
+
+
+def in_spite_of(production: Production) -> list[str]:
+    """What the certificate of a production model says besides that it was released."""
+    body = production.body
+    less = [
+        f"the policy it was released under asks for less than the default one: {told}" for told in body["departures"]
+    ]
+    return [*less, *(f"on record against the production model: {told}" for told in body["earlier"])]
 
 
 def out_of_order(

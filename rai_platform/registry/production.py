@@ -13,6 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from mlflow.entities import LifecycleStage
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
@@ -29,7 +30,7 @@ from rai_platform.registry.release import (
     stored_release,
     write_release,
 )
-from rai_platform.registry.tracking import in_short, log_document
+from rai_platform.registry.tracking import ensure_experiment, in_short, log_document
 from rai_platform.release.decision import Promotion
 from rai_platform.release.ledger import Ledger, NewEntry, Reader
 from rai_platform.release.records import Production, production_of, read_production
@@ -55,6 +56,7 @@ class ProductionRegistry:
         store: the model files.
         key: signs certificates.
         clock: the time, UTC.
+        artifacts: where a run's artifacts lie on a laptop; None where an MLflow server decides.
     """
 
     client: MlflowClient
@@ -62,6 +64,7 @@ class ProductionRegistry:
     store: ContentStore
     key: "SigningKey"
     clock: Callable[[], datetime]
+    artifacts: Path | None
 
     def promote(
         self, promotion: Promotion, candidate: Candidate, documents: Mapping[str, bytes], *, run_id: str
@@ -191,53 +194,72 @@ class ProductionRegistry:
             path = f"{RELEASES}/{identity[:16]}"
             if (known := self._left_behind(candidate, tags, folder, path)) is not None:
                 return known
-            return self._register(promotion.model, candidate, folder, path, tags, documents)
+            return self._register(promotion.model, candidate.mlflow_run_id, folder, path, tags, documents)
 
     def _left_behind(
         self, candidate: Candidate, tags: Mapping[str, str], folder: Path, path: str
     ) -> tuple[str, Release] | None:
         """A version that an attempt of this promotion registered before it died; tags alone prove nothing."""
-        source = self._source(candidate, path)
+        run_id = candidate.mlflow_run_id
+        source = self._source(run_id, path)
         for version in self._versions(candidate.model):
             if version.tags.get("rai.promotion") != tags["rai.promotion"] or version.source != source:
                 continue
             with TemporaryDirectory() as scratch:
-                stored = stored_release(self.client, candidate.mlflow_run_id, path, Path(scratch))
+                stored = stored_release(self.client, run_id, path, Path(scratch))
                 if stored is not None and says_the_same(stored, folder):
-                    return str(version.version), self._release(candidate, str(version.version), path, source, stored)
+                    known = str(version.version)
+                    return known, self._release(candidate.model, known, run_id, path, source, stored)
         return None
 
     def _register(
         self,
         model: str,
-        candidate: Candidate,
+        run_id: str,
         folder: Path,
         path: str,
         tags: Mapping[str, str],
         documents: Mapping[str, bytes],
     ) -> tuple[str, Release]:
         self._ensure_registered(model)
-        self.client.log_artifacts(candidate.mlflow_run_id, str(folder), path)
+        self.client.log_artifacts(run_id, str(folder), path)
         created = self.client.create_model_version(
             model,
-            source=self._source(candidate, path),
-            run_id=candidate.mlflow_run_id,
+            source=self._source(run_id, path),
+            run_id=run_id,
             tags=dict(tags),
             description=in_short(documents["model_card.md"].decode()),
         )
-        return str(created.version), self._release(candidate, str(created.version), path, str(created.source), folder)
+        version = str(created.version)
+        return version, self._release(model, version, run_id, path, str(created.source), folder)
 
-    def _release(self, candidate: Candidate, version: str, path: str, source: str, folder: Path) -> Release:
+    def _release(self, model: str, version: str, run_id: str, path: str, source: str, folder: Path) -> Release:
         return Release(
-            mlflow_run_id=candidate.mlflow_run_id,
+            mlflow_run_id=run_id,
             path=path,
             source=source,
-            location=str(self.client.get_model_version_download_uri(candidate.model, version)),
+            location=str(self.client.get_model_version_download_uri(model, version)),
             files=digests_in(folder),
         )
 
-    def _source(self, candidate: Candidate, path: str) -> str:
-        return f"{self.client.get_run(candidate.mlflow_run_id).info.artifact_uri}/{path}"
+    def _source(self, run_id: str, path: str) -> str:
+        return f"{self.client.get_run(run_id).info.artifact_uri}/{path}"
+
+    def _run_of(self, candidate: Candidate) -> str:
+        """The run that tracked the training, or one in its place where MLflow has lost or deleted it."""
+        try:
+            if self.client.get_run(candidate.mlflow_run_id).info.lifecycle_stage == LifecycleStage.ACTIVE:
+                return candidate.mlflow_run_id
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
+        instead = self.client.create_run(
+            ensure_experiment(self.client, candidate.model, self.artifacts),
+            run_name="restored",
+            tags={"rai.model": candidate.model, "rai.model_digest": candidate.model_digest},
+        )
+        self.client.set_terminated(instead.info.run_id)
+        return str(instead.info.run_id)
 
     def _restored(self, production: Production, found: str) -> Production:
         """The production model as a new version, made from what the store holds of it."""
@@ -254,7 +276,7 @@ class ProductionRegistry:
         with TemporaryDirectory() as scratch:
             folder = Path(scratch) / "release"
             write_release(folder, candidate, stored_files(candidate, self.store), documents)
-            version, release = self._register(production.model, candidate, folder, path, tags, documents)
+            version, release = self._register(production.model, self._run_of(candidate), folder, path, tags, documents)
         entry = NewEntry(
             kind="release_restored",
             model=production.model,

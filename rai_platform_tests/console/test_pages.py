@@ -72,6 +72,7 @@ def status_saying(text: str, *, decision: str = "refused") -> ModelStatus:
         production=production,
         candidate=made.SUBJECT,
         decided_because=(text,),
+        to_know=(),
         out_of_order=(f"out of order: {text}",),
         verdicts=verdicts,
     )

@@ -65,7 +65,12 @@ def promote_and_die(folder: str, writes: int) -> None:
     client: Any = Mortal(home.registry.client, fate)
     home.__dict__["ledger"] = ledger
     home.__dict__["registry"] = ProductionRegistry(
-        client=client, ledger=ledger, store=home.store, key=home.key, clock=home.clock
+        client=client,
+        ledger=ledger,
+        store=home.store,
+        key=home.key,
+        clock=home.clock,
+        artifacts=world.settings.mlflow_artifacts,
     )
     with world.instance() as instance:
         step = Step(

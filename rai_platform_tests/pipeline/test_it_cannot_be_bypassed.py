@@ -389,7 +389,8 @@ def test_the_alias_moved_by_hand_is_found_put_right_and_logged(released: World) 
     assert result.success
     assert registry.alias("fair") == "1"
     assert "pointed to version 2; put to version 1" in released.entries("fair", "alias_restored")[-1].body["found"]
-    assert released.status("fair").reasons == ("identical to the production model already",)
+    assert released.status("fair").decided_because == ("identical to the production model already",)
+    assert released.status("fair").out_of_order == ()
 
 
 def test_an_alias_on_a_model_that_was_never_promoted_is_taken_away(judged: World) -> None:

@@ -2,11 +2,13 @@
 
 import dataclasses
 import shutil
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import mlflow.pyfunc
 import pytest
 
 from rai_platform.pipeline.history import DagsterHistory
@@ -58,6 +60,21 @@ def begin_the_model_anew(world: World) -> None:
     client.set_registered_model_alias("fair", ALIAS, "1")
 
 
+def lose_the_database(world: World) -> None:
+    database = sqlite3.connect(world.settings.home / "mlflow" / "mlflow.db")
+    tables = [name for (name,) in database.execute("select name from sqlite_master where type = 'table'")]
+    for table in set(tables) - {"alembic_version", "sqlite_sequence", "workspaces"}:
+        database.execute(f'delete from "{table}"')  # noqa: S608 - the names of tables
+    database.commit()
+    database.close()
+
+
+def delete_the_run(world: World) -> None:
+    client = world.home.registry.client
+    client.delete_run(client.get_model_version_by_alias("fair", ALIAS).run_id)
+    client.delete_model_version("fair", "1")
+
+
 @pytest.fixture
 def released_files(released: World, tmp_path: Path) -> Iterator[None]:
     """Puts the files of the release back: MLflow names them by their whole path, so that copies of a world share them."""
@@ -70,14 +87,28 @@ def released_files(released: World, tmp_path: Path) -> Iterator[None]:
 
 @pytest.mark.usefixtures("released_files")
 @pytest.mark.parametrize(
-    "harm", [change_a_file, add_a_file, remove_all_files, delete_the_version, begin_the_model_anew]
+    "harm",
+    [
+        change_a_file,
+        add_a_file,
+        remove_all_files,
+        delete_the_version,
+        begin_the_model_anew,
+        lose_the_database,
+        delete_the_run,
+    ],
 )
-def test_a_version_that_was_touched_is_found_and_restored_from_the_store(released: World, harm: Any) -> None:
+def test_a_version_that_was_touched_is_found_and_restored_from_the_store(
+    released: World, harm: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     harm(released)
     assert any("the next run restores what was released" in reason for reason in released.status("fair").reasons)
     result = released.run("fair", ["production_model"])
     assert result.success, told(result)
     assert_served_as_released(released, "fair")
+    monkeypatch.setenv("RAI_HOME", str(released.settings.home))
+    mlflow.set_tracking_uri(released.settings.tracking_uri)
+    assert mlflow.pyfunc.load_model(f"models:/fair@{ALIAS}") is not None
     (restored,) = released.entries("fair", "release_restored")
     assert restored.body["found"]
     assert len(released.entries("fair", "promotion")) == 1, "what was decided stays as it was"
