@@ -11,7 +11,8 @@ from rai_platform.release.judgement import judge
 from rai_platform.spec.policy import PolicyOverlay
 from rai_platform.spec.requirements import required_checks
 from rai_platform.spec.verdict import Verdict
-from rai_platform_tests.explanations.small import SUBJECT, explained, fitted, path_of
+from rai_platform_tests.explanations.small import SUBJECT, explained, fitted
+from rai_platform_tests.training.every_classifier import path_of
 from rai_platform_tests.training.lending import LOGISTIC, definition_of, lending_spec, sample_of
 
 TREE, BAYES = path_of("DecisionTreeClassifier"), path_of("GaussianNB")
