@@ -7,7 +7,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from rai_platform.data.preparation import PreparedData
+from rai_platform.data.preparation import PreparedData, normal_form, telling_columns
+from rai_platform.data.repeats import not_by_chance
 from rai_platform.data.report import ColumnSummary, DataReport, GroupLabels, Violation
 from rai_platform.data.sample import Sample, in_order
 from rai_platform.data.schema import check_schema, infer_schema, read_schema
@@ -22,7 +23,7 @@ def screen_training_data(prepared: PreparedData, spec: ModelSpec) -> DataReport:
         raise ValueError("predictions alone have no training data")
     measured: dict[str, Estimate] = {
         "missing_rate": Exact(value=float(sample.features.isna().mean().max()), n=sample.n),
-        "duplicate_rate": _duplicate_rate(sample),
+        "duplicate_rate": _duplicate_rate(sample, _copied(sample, prepared, prepared.training_table)),
     }
     rules = _declared(sample, prepared.training_table, spec)
     return _report("training", sample, spec, rules, measured, {})
@@ -32,12 +33,14 @@ def screen_test_data(prepared: PreparedData, spec: ModelSpec) -> DataReport:
     """What was found about the rows that are judged on, compared with those that were learned from."""
     training, sample = prepared.training, prepared.test
     declared = _declared(sample, prepared.test_table, spec)
-    repeated: dict[str, Estimate] = {"duplicate_rate": _duplicate_rate(sample)}
+    repeated: dict[str, Estimate] = {
+        "duplicate_rate": _duplicate_rate(sample, _copied(sample, prepared, prepared.test_table))
+    }
     if training is None:
         why = "predictions alone: nobody knows what their model learned from"
         return _report("test", sample, spec, declared, repeated, {"leakage_rate": why})
     inferred = check_schema(sample.features, infer_schema(training.features))
-    seen = float(np.isin(sample.record, training.record).mean())
+    seen = float(np.isin(sample.record, _copied(training, prepared, prepared.training_table)).mean())
     measured = {**repeated, "leakage_rate": Exact(value=seen, n=sample.n)}
     report = _report("test", sample, spec, _both(inferred, declared), measured, {})
     return dataclasses.replace(report, compared_with=training.digest)
@@ -82,9 +85,16 @@ def _report(
     )
 
 
-def _duplicate_rate(sample: Sample) -> Exact:
-    """Share of rows that repeat an earlier one: intervals count them as people of their own."""
-    return Exact(value=float(pd.Series(sample.record).duplicated().mean()), n=sample.n)
+def _copied(sample: Sample, prepared: PreparedData, table: pd.DataFrame) -> npt.NDArray[np.uint64]:
+    """The sample's records that nobody else is expected to have by chance."""
+    telling = telling_columns(prepared.training_table, prepared.test_table)
+    return not_by_chance(normal_form(table.iloc[sample.row_key], telling), sample.record)
+
+
+def _duplicate_rate(sample: Sample, copied: npt.NDArray[np.uint64]) -> Exact:
+    """Share of rows that repeat an earlier one, and not by chance: intervals count them as people of their own."""
+    repeats = pd.Series(sample.record).duplicated().to_numpy() & np.isin(sample.record, copied)
+    return Exact(value=float(repeats.mean()), n=sample.n)
 
 
 def _is_sound(sample: Sample) -> Found:

@@ -65,13 +65,13 @@ METRICS: dict[str, Metric] = {
         assets=("training_data", "test_data"),
         good="low",
         by_group=False,
-        meaning="share of rows that repeat an earlier row in every column of the source",
+        meaning="share of rows that repeat an earlier row in every column of the source, and not by chance",
     ),
     "leakage_rate": Metric(
         assets=("test_data",),
         good="low",
         by_group=False,
-        meaning="share of test rows that are also training rows, in every column of the source",
+        meaning="share of test rows that are also training rows, in every column of the source, and not by chance",
     ),
     "group_count": Metric(
         assets=("training_data",),
