@@ -111,7 +111,7 @@ METRICS: dict[str, Metric] = {
         good="low",
         by_group=False,
         options=("top", "features"),
-        meaning="how many forbidden features are among those that move the score most",
+        meaning="how many forbidden features are among those that move the score most, or set the threshold",
         is_share=False,
     ),
     "additivity_error": Metric(
