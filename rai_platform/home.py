@@ -75,7 +75,7 @@ class Home:
         """The single truth of what is in production and why.
 
         Raises:
-            BadInput: its address is none.
+            BadInput: its address is none, or leads to a folder that cannot be written to.
             Unreachable: its database does not answer.
             LedgerBroken: there is a ledger and no key.
         """
@@ -89,6 +89,8 @@ class Home:
             raise BadInput(
                 f"expected a URL such as postgresql+psycopg2://user@host/ledger: {error}", where="RAI_LEDGER_URL"
             ) from None
+        except OSError as error:
+            raise BadInput(f"the ledger cannot be written: {error}", where="RAI_LEDGER_URL") from None
         except sa.DBAPIError as error:
             told = " ".join(str(error.orig).split())
             raise Unreachable(f"the ledger's database cannot be used: {told}", where="RAI_LEDGER_URL") from None

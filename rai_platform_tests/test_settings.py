@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from rai_platform.errors import BadInput
+from rai_platform.home import Home
 from rai_platform.settings import project_root, read_settings
 
 
@@ -126,3 +127,47 @@ def test_a_process_and_its_children_are_told_where_to_work_and_not_to_report_hom
         "DO_NOT_TRACK": "1",
     }.items():
         assert f"'{name}': '{value}'" in told
+
+
+PLACES = {"RAI_SIGNING_KEY": "signing_key", "RAI_STORE_URL": "store_url", "RAI_LEDGER_ANCHOR": "anchor_url"}
+FOLDERS = {"RAI_HOME": "home", "RAI_MODELS": "models"}
+
+
+@pytest.mark.parametrize(("name", "attribute"), {**PLACES, **FOLDERS}.items())
+def test_every_relative_place_is_below_the_working_folder_and_stays_there(
+    name: str, attribute: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = read_settings({name: "below/here"})
+    monkeypatch.chdir("/")
+    assert str(getattr(settings, attribute)) == str(tmp_path / "below" / "here")
+    assert str(getattr(read_settings({name: "~/here"}), attribute)) == str(Path.home() / "here")
+
+
+@pytest.mark.parametrize("name", [*PLACES, *FOLDERS])
+def test_the_home_of_somebody_who_is_not_there_is_bad_input(name: str, tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="no path can be '~nobody_of_that_name/x'") as told:
+        read_settings({name: "~nobody_of_that_name/x"}, working_folder=tmp_path)
+    assert told.value.where == name
+
+
+@pytest.mark.parametrize("url", ["s3://bucket/below", "memory://below", "file:///below"])
+def test_a_url_is_no_relative_path(url: str, tmp_path: Path) -> None:
+    settings = read_settings({"RAI_STORE_URL": url, "RAI_LEDGER_ANCHOR": url}, working_folder=tmp_path)
+    assert (settings.store_url, settings.anchor_url) == (url, url)
+
+
+@pytest.mark.parametrize(("folder", "sign"), [("a?b", "?"), ("a%20b", "%20"), ("a%2Fb/home", "%2F")])
+def test_a_home_that_sqlite_would_take_for_another_is_refused(folder: str, sign: str, tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"the databases of SQLite cannot lie below a folder with") as told:
+        read_settings({"RAI_HOME": folder}, working_folder=tmp_path)
+    assert repr(sign) in told.value.message
+    assert told.value.where == "RAI_HOME"
+
+
+@pytest.mark.parametrize("folder", ["a b", "100%", "a#b", "a&b=c", "größe", "[red]", "%zz", "a;b"])
+def test_every_other_name_of_a_home_leads_to_that_home(folder: str, tmp_path: Path) -> None:
+    Home(read_settings({"RAI_HOME": folder}, working_folder=tmp_path)).must_be_ready()
+    assert [path.name for path in tmp_path.iterdir()] == [folder]
+    assert (tmp_path / folder / "ledger" / "ledger.db").is_file()
+    assert (tmp_path / folder / "mlflow" / "mlflow.db").is_file()

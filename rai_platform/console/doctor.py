@@ -13,7 +13,7 @@ from typing import Literal
 import dagster as dg
 import sqlalchemy as sa
 
-from rai_platform.errors import RaiError
+from rai_platform.errors import BadInput, RaiError, Unreachable
 from rai_platform.home import Home
 from rai_platform.pipeline.models import Models
 from rai_platform.settings import Settings
@@ -38,6 +38,7 @@ PACKAGES = (
     "skops",
 )
 UI_PORT = 3000
+SILENT = "MLflow does not answer"
 RESTORE = "nothing is promoted until the ledger is restored from a backup of the database, the anchor and the key"
 
 
@@ -70,7 +71,15 @@ def examine(
     yield _retries(instance)
     try:
         yield from _ledger(home)
+        yield from _mlflow(home)
         yield from _reconciled(home, instance, models)
+    except (Unreachable, BadInput) as error:  # nothing is known to be damaged
+        yield Diagnosis(
+            subject="ledger",
+            state="broken",
+            found=error.message,
+            mend=f"correct {error.where}, or wait until it answers; where it is damaged, {RESTORE}",
+        )
     except (RaiError, sa.exc.SQLAlchemyError) as error:
         yield Diagnosis(subject="ledger", state="broken", found=" ".join(str(error).split()), mend=RESTORE)
 
@@ -179,6 +188,15 @@ def _ledger(home: Home) -> Iterator[Diagnosis]:
         )
 
 
+def _mlflow(home: Home) -> Iterator[Diagnosis]:
+    try:
+        _ = home.registry
+    except Unreachable as error:
+        yield Diagnosis(
+            subject="mlflow", state="broken", found=error.message, mend="nothing is promoted until it answers"
+        )
+
+
 def _retries(instance: dg.DagsterInstance) -> Diagnosis:
     if instance.run_retries_enabled and instance.run_retries_retry_on_asset_or_op_failure:
         return Diagnosis(
@@ -191,17 +209,15 @@ def _retries(instance: dg.DagsterInstance) -> Diagnosis:
 
 
 def _reconciled(home: Home, instance: dg.DagsterInstance, models: Models) -> Iterator[Diagnosis]:
-    """Ledger, Dagster and MLflow held against each other, model by model."""
+    """Ledger, Dagster and MLflow held against each other, model by model; what holds for all of them was told before."""
     from rai_platform.pipeline.status import out_of_order
 
     with home.ledger.read() as reader:
         known = sorted({*models.known, *reader.models()})
         for name in known:
-            found = [
-                line
-                for line in out_of_order(name, home, instance, models.known.get(name), reader)
-                if not line.startswith("the ledger does not verify")
-            ]
+            lines = out_of_order(name, home, instance, models.known.get(name), reader)
+            is_silent = any(line.startswith(SILENT) for line in lines)
+            found = [line for line in lines if not line.startswith(("the ledger does not verify", SILENT))]
             for line in found:
                 mend = (
                     "`rai doctor --mend`"
@@ -210,7 +226,8 @@ def _reconciled(home: Home, instance: dg.DagsterInstance, models: Models) -> Ite
                 )
                 yield Diagnosis(subject=f"records of {name}", state="warning", found=line, mend=mend)
             if not found:
-                yield Diagnosis(subject=f"records of {name}", state="ok", found="ledger, Dagster and MLflow agree")
+                agree = "ledger and Dagster agree" if is_silent else "ledger, Dagster and MLflow agree"
+                yield Diagnosis(subject=f"records of {name}", state="ok", found=agree)
 
 
 def mend_aliases(home: Home, models: Models) -> list[str]:

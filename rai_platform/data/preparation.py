@@ -204,18 +204,19 @@ def like(
         if column not in table.columns:
             raise UnknownColumn(column, table.columns, where=where)
     shared = [column for column in training.columns if column in table.columns]
+    table = table[shared].copy()
     for column in shared:
         is_number, was_number = (pd.api.types.is_numeric_dtype(each[column]) for each in (table, training))
         if is_number and not was_number:
-            table = table.assign(**{column: as_text(table[column])})
+            table[column] = as_text(table[column])
         if was_number and not is_number:
             numbers = pd.to_numeric(table[column], errors="coerce")
             if (bad := table[column][numbers.isna() & table[column].notna()]).size:
                 raise UnsuitableData(
                     f"column {column!r} holds numbers in the training data, got {bad.iloc[0]!r} here", where=where
                 )
-            table = table.assign(**{column: numbers})
-    return table[shared]
+            table[column] = numbers
+    return table
 
 
 def telling_columns(*tables: pd.DataFrame) -> tuple[str, ...]:
@@ -232,17 +233,22 @@ def telling_columns(*tables: pd.DataFrame) -> tuple[str, ...]:
     )
 
 
-def record_hashes(table: pd.DataFrame, telling: tuple[str, ...]) -> npt.NDArray[np.uint64]:
-    """A hash of every row over the telling columns (rows,); equal rows have equal hashes."""
-    normal = pd.DataFrame(
+def normal_form(table: pd.DataFrame, columns: tuple[str, ...]) -> pd.DataFrame:
+    """The columns as numbers or texts, so that equal values are equal however a file held them (rows, columns)."""
+    return pd.DataFrame(
         {
             column: table[column].astype("float64")
             if pd.api.types.is_numeric_dtype(table[column])
             else as_text(table[column])
-            for column in telling
+            for column in columns
         },
         index=table.index,
     )
+
+
+def record_hashes(table: pd.DataFrame, telling: tuple[str, ...]) -> npt.NDArray[np.uint64]:
+    """A hash of every row over the telling columns (rows,); equal rows have equal hashes."""
+    normal = normal_form(table, telling)
     if normal.empty:
         return np.arange(len(table), dtype="uint64")
     hashes: npt.NDArray[np.uint64] = pd.util.hash_pandas_object(normal, index=False).to_numpy().astype("uint64")

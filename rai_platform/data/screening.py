@@ -8,7 +8,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from rai_platform.data.copies import people_of, repeated_share, seen_share
-from rai_platform.data.preparation import PreparedData
+from rai_platform.data.preparation import PreparedData, normal_form, telling_columns
+from rai_platform.data.repeats import not_by_chance
 from rai_platform.data.report import ColumnSummary, DataReport, GroupLabels, Violation
 from rai_platform.data.sample import Sample, in_order
 from rai_platform.data.schema import check_schema, infer_schema, read_schema
@@ -23,7 +24,7 @@ def screen_training_data(prepared: PreparedData, spec: ModelSpec) -> DataReport:
         raise ValueError("predictions alone have no training data")
     measured: dict[str, Estimate] = {
         "missing_rate": Exact(value=float(sample.features.isna().mean().max()), n=sample.n),
-        "duplicate_rate": _duplicate_rate(sample, sample),
+        "duplicate_rate": _duplicate_rate(sample, sample, _copied(sample, prepared, prepared.training_table)),
     }
     rules = _declared(sample, prepared.training_table, spec)
     return _report("training", sample, spec, rules, measured, {})
@@ -33,12 +34,15 @@ def screen_test_data(prepared: PreparedData, spec: ModelSpec) -> DataReport:
     """What was found about the rows that are judged on, compared with those that were learned from."""
     training, sample = prepared.training, prepared.test
     declared = _declared(sample, prepared.test_table, spec)
-    repeated: dict[str, Estimate] = {"duplicate_rate": _duplicate_rate(sample, training or sample)}
+    repeated: dict[str, Estimate] = {
+        "duplicate_rate": _duplicate_rate(sample, training or sample, _copied(sample, prepared, prepared.test_table))
+    }
     if training is None:
         why = "predictions alone: nobody knows what their model learned from"
         return _report("test", sample, spec, declared, repeated, {"leakage_rate": why})
     inferred = check_schema(sample.features, infer_schema(training.features))
-    measured = {**repeated, "leakage_rate": _leakage_rate(sample, training)}
+    learned = _copied(training, prepared, prepared.training_table)
+    measured = {**repeated, "leakage_rate": _leakage_rate(sample, training, learned)}
     report = _report("test", sample, spec, _both(inferred, declared), measured, {})
     return dataclasses.replace(report, compared_with=training.digest)
 
@@ -82,15 +86,21 @@ def _report(
     )
 
 
-def _duplicate_rate(sample: Sample, training: Sample) -> Exact:
-    """Share of rows that repeat an earlier one, as a whole or unmistakably: intervals count them as people of their own."""
-    whole = float(pd.Series(sample.record).duplicated().mean())
-    return Exact(value=max(whole, repeated_share(people_of(sample, training))), n=sample.n)
+def _copied(sample: Sample, prepared: PreparedData, table: pd.DataFrame) -> npt.NDArray[np.uint64]:
+    """The sample's records that nobody else is expected to have by chance."""
+    telling = telling_columns(prepared.training_table, prepared.test_table)
+    return not_by_chance(normal_form(table.iloc[sample.row_key], telling), sample.record)
 
 
-def _leakage_rate(sample: Sample, training: Sample) -> Exact:
-    """Share of rows that were learned from, as a whole or unmistakably."""
-    whole = float(np.isin(sample.record, training.record).mean())
+def _duplicate_rate(sample: Sample, training: Sample, copied: npt.NDArray[np.uint64]) -> Exact:
+    """Share of rows that repeat an earlier one, and not by chance: intervals count them as people of their own."""
+    whole = pd.Series(sample.record).duplicated().to_numpy() & np.isin(sample.record, copied)
+    return Exact(value=max(float(whole.mean()), repeated_share(people_of(sample, training))), n=sample.n)
+
+
+def _leakage_rate(sample: Sample, training: Sample, learned: npt.NDArray[np.uint64]) -> Exact:
+    """Share of rows that were learned from, and not by chance."""
+    whole = float(np.isin(sample.record, learned).mean())
     seen = seen_share(people_of(sample, training), people_of(training, training))
     return Exact(value=max(whole, seen), n=sample.n)
 

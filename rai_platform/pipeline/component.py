@@ -6,9 +6,10 @@ import dagster as dg
 from pydantic import BaseModel
 
 from rai_platform.pipeline.assets import build_model_definitions
+from rai_platform.pipeline.models import SPEC_FILE, read_definition
 from rai_platform.settings import read_settings
 from rai_platform.spec.model import ModelSpec
-from rai_platform.spec.reading import ModelDefinition, read_model
+from rai_platform.spec.reading import ModelDefinition
 
 
 class ResponsibleModel(dg.Component):
@@ -33,12 +34,7 @@ class ResponsibleModel(dg.Component):
     @classmethod
     def load(cls, attributes: BaseModel | None, context: dg.ComponentLoadContext) -> Self:  # noqa: ARG003 - read again, with templates, paths and the policy
         """The component of the YAML in the context's folder."""
-        settings = read_settings()
-        return cls(
-            read_model(
-                context.path / "defs.yaml", environment=settings.environment, working_folder=settings.working_folder
-            )
-        )
+        return cls(read_definition(context.path / SPEC_FILE, read_settings()))
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:  # noqa: ARG002 - Dagster's signature
         """The model's definitions."""

@@ -4,8 +4,11 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
+import dagster as dg
+
 from rai_platform.errors import InvalidSpec, UnknownModel
 from rai_platform.settings import Settings
+from rai_platform.spec.mistakes import Lines
 from rai_platform.spec.reading import ModelDefinition, read_model
 
 EMBEDDED = Path(__file__).parent.parent / "defs"
@@ -45,7 +48,7 @@ def find_models(settings: Settings, *, embedded: bool = True) -> Models:
     roots = [EMBEDDED, settings.models] if embedded else [settings.models]
     for path in (file for root in roots for file in spec_files(root)):
         try:
-            definition = read_model(path, environment=settings.environment, working_folder=settings.working_folder)
+            definition = read_definition(path, settings)
         except InvalidSpec as error:
             unreadable[path.parent.name] = str(error)
             continue
@@ -56,6 +59,26 @@ def find_models(settings: Settings, *, embedded: bool = True) -> Models:
             continue
         known[definition.name] = definition
     return Models(known=known, unreadable=unreadable)
+
+
+def read_definition(path: Path, settings: Settings) -> ModelDefinition:
+    """The model that a ``defs.yaml`` declares, as Dagster can run it.
+
+    Raises:
+        InvalidSpec: it cannot be read, or Dagster knows no times such as its schedule's.
+    """
+    definition = read_model(path, environment=settings.environment, working_folder=settings.working_folder)
+    schedule = definition.spec.schedule
+    try:
+        dg.ScheduleDefinition(name="probe", job_name="probe", cron_schedule=schedule)
+    except dg.DagsterInvalidDefinitionError:
+        line = Lines(definition.path, prefix=("attributes",)).of(("schedule",))
+        raise InvalidSpec(
+            f"line {line}, schedule: expected a cron line of five fields (minute, hour, day of the month, month, day of the "
+            f"week) such as '0 6 * * 1', got {schedule!r}",
+            where=str(path),
+        ) from None
+    return definition
 
 
 def spec_files(root: Path) -> list[Path]:
@@ -74,7 +97,7 @@ def register(path: Path, settings: Settings) -> ModelDefinition:
     Raises:
         InvalidSpec: it cannot be read, or bears the name of a model that is there already.
     """
-    definition = read_model(path, environment=settings.environment, working_folder=settings.working_folder)
+    definition = read_definition(path, settings)
     embedded = [file.parent.name for file in spec_files(EMBEDDED)]
     if definition.name in embedded and definition.path.parent.parent != EMBEDDED:
         raise InvalidSpec(

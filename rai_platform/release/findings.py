@@ -1,5 +1,6 @@
 """What a report says about a metric: the value, its bounds, who it is about, and why not where it says nothing."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from rai_platform.data.report import DataReport, GroupLabels
@@ -57,7 +58,7 @@ def find(
     *,
     levels: Levels,
     minimum_group_size: int,
-    sensitive_columns: tuple[str, ...],
+    sensitive_columns: Mapping[str, str],
 ) -> Finding:
     """What the evidence says about the metric that a check is about.
 
@@ -209,17 +210,19 @@ def _label_rates_in_words(feature: str, groups: list[GroupLabels], ratio: float 
 
 
 def _in_explanations(
-    check: RequiredCheck, report: Explanations, levels: Levels, sensitive_columns: tuple[str, ...]
+    check: RequiredCheck, report: Explanations, levels: Levels, sensitive_columns: Mapping[str, str]
 ) -> Finding:
+    by_group = [sensitive_columns.get(feature, feature) for feature in report.group_features]
     if report.not_possible is not None:
-        return _nothing(f"there is no explanation: {report.not_possible}")
+        return _nothing(f"there is no explanation: {report.not_possible}{_by_group_in_words(by_group)}")
     if report.additivity_error is None:
         raise _not_in_report(check, "whether attributions add up")
     if check.requirement.metric == "additivity_error":
         exact = Exact(value=report.additivity_error, n=report.n)
         return _overall(check, {"additivity_error": exact}, {}, levels)
     asked = check.requirement.features
-    forbidden = asked if isinstance(asked, tuple) else sensitive_columns
+    forbidden = asked if isinstance(asked, tuple) else tuple(sensitive_columns.values())
+    decide = {name for name in by_group if name in forbidden}
     # A feature that moves nothing is no reason, also where there are fewer reasons than the policy looks at.
     strongest = [row.feature for row in report.importance if row.mean_absolute > 0][: check.requirement.top]
     count = [name for name in strongest if name in forbidden]
@@ -227,10 +230,10 @@ def _in_explanations(
     for replicate in report.replicates:
         ranked = sorted(zip(replicate, report.features, strict=True), key=lambda pair: -pair[0])
         top = [name for size, name in ranked if size > 0][: check.requirement.top]
-        drawn.append(float(sum(name in forbidden for name in top)))
-    estimate = Replicates(value=float(len(count)), replicates=tuple(sorted(drawn)), n=report.n)
+        drawn.append(float(len({name for name in top if name in forbidden} | decide)))
+    estimate = Replicates(value=float(len({*count, *decide})), replicates=tuple(sorted(drawn)), n=report.n)
     return Finding(
-        says=_strongest_in_words(strongest, count),
+        says=_strongest_in_words(strongest, count) + _by_group_in_words(sorted(decide)),
         value=estimate.value,
         bounds=_bounds(estimate, levels, "low"),
         n=report.n,
@@ -247,6 +250,13 @@ def _strongest_in_words(strongest: list[str], forbidden: list[str]) -> str:
     if not forbidden:
         return told + "none of them is forbidden"
     return told + f"{' and '.join(forbidden)} {'is' if len(forbidden) == 1 else 'are'} forbidden"
+
+
+def _by_group_in_words(columns: list[str]) -> str:
+    """The end of a sentence about what no explanation of a score shows; empty where the decision looks at no group."""
+    if not columns:
+        return ""
+    return f"; whatever moves the score, the decision itself depends on {' and '.join(columns)}: its thresholds differ by group"
 
 
 def _in_robustness(check: RequiredCheck, report: RobustnessScores, levels: Levels) -> Finding:

@@ -65,13 +65,13 @@ METRICS: dict[str, Metric] = {
         assets=("training_data", "test_data"),
         good="low",
         by_group=False,
-        meaning="share of rows that repeat an earlier row",
+        meaning="share of rows that repeat an earlier row, and not by chance",
     ),
     "leakage_rate": Metric(
         assets=("test_data",),
         good="low",
         by_group=False,
-        meaning="share of test rows that are also training rows",
+        meaning="share of test rows that are also training rows, and not by chance",
     ),
     "group_count": Metric(
         assets=("training_data",),
@@ -111,7 +111,7 @@ METRICS: dict[str, Metric] = {
         good="low",
         by_group=False,
         options=("top", "features"),
-        meaning="how many forbidden features are among those that move the score most",
+        meaning="how many forbidden features are among those that move the score most, or set the threshold",
         is_share=False,
     ),
     "additivity_error": Metric(

@@ -9,6 +9,7 @@ from rai_platform.errors import did_you_mean
 from rai_platform.spec.data import INTERSECTION, DataSpec, Location, SensitiveFeature, Source, Split
 from rai_platform.spec.policy import PolicyOverlay, Strict
 
+EMAIL = re.compile(r"\b[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,7}")  # no more than Dagster takes as an owner
 ASSETS = (
     "training_data",
     "test_data",
@@ -130,9 +131,10 @@ class ModelSpec(Strict):
     @classmethod
     def _owners_can_be_written_to(cls, owners: tuple[str, ...]) -> tuple[str, ...]:
         for owner in owners:
-            if not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", owner) and not re.fullmatch(r"team:[\w.-]+", owner):
+            if not EMAIL.fullmatch(owner) and not re.fullmatch(r"team:[\w.-]+", owner):
                 raise ValueError(
-                    f"{owner!r} is neither an e-mail address nor `team:` and a name such as 'team:credit-risk'"
+                    f"{owner!r} is neither an e-mail address that Dagster takes (ASCII letters, and 2 to 7 of them at the end) "
+                    "nor `team:` and a name such as 'team:credit-risk'"
                 )
         return owners
 

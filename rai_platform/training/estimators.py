@@ -9,6 +9,7 @@ import pandas as pd
 from sklearn.base import is_classifier
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import MissingIndicator, SimpleImputer
+from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.utils.validation import has_fit_parameter
@@ -37,7 +38,20 @@ def build_estimator(spec: Estimator) -> Any:
             f"{type(estimator).__name__} gives no scores: it has neither predict_proba nor decision_function",
             where="estimator.type",
         )
+    _must_show_its_threshold(estimator)
     return estimator
+
+
+def _must_show_its_threshold(estimator: Any) -> None:
+    """Refuses estimators of scikit-learn that decide by a threshold of their own, but give the scores of the one inside."""
+    inside = estimator.get_params(deep=True).values() if hasattr(estimator, "get_params") else ()
+    for each in (estimator, *inside):
+        if isinstance(each, FixedThresholdClassifier | TunedThresholdClassifierCV):
+            raise UnusableEstimator(
+                f"{type(each).__name__} keeps its threshold to itself, and the platform decides by the score: name the estimator "
+                "inside as `estimator.type`, and write the threshold into `estimator.threshold`",
+                where="estimator.type",
+            )
 
 
 def _constructed(path: str, params: dict[str, Any], *, seed: int) -> Any:

@@ -303,3 +303,48 @@ def test_equal_sources_and_specs_give_equal_samples(people):
     assert one.training.digest == other.training.digest
     assert one.test.digest == other.test.digest
     assert one.training.digest != one.test.digest
+
+
+# Names that mean something to Python, pandas or the libraries below
+
+LOADED_NAMES = (
+    "self",
+    "cls",
+    "other",
+    "df",
+    "index",
+    "columns",
+    "dtype",
+    "T",
+    "None",
+    "class",
+    "lambda",
+    "level_0",
+    "a.b",
+    "{x}",
+    "é",
+)
+
+
+@pytest.mark.parametrize("name", LOADED_NAMES)
+@pytest.mark.parametrize(
+    ("training", "test", "becomes"), [(["1a", "2a"], [1, 2], ["1", "2"]), ([1, 2], ["3", "4"], [3, 4])]
+)
+def test_a_column_may_be_called_what_it_likes(name, training, test, becomes):
+    given = pd.DataFrame({name: test, "label": [0, 1]})
+    found = like(given, pd.DataFrame({name: training, "label": [0, 1]}), where="test.csv")
+    assert found[name].tolist() == becomes
+    assert given[name].tolist() == test, "the table that was given stays as it is"
+
+
+@pytest.mark.parametrize("target", ["self", "index", "None"])
+def test_a_table_of_such_columns_is_prepared_and_split(tmp_path, target):
+    rng = np.random.default_rng(0)
+    columns = {
+        name: rng.normal(size=80) if at % 2 else rng.choice(["x", "y"], 80) for at, name in enumerate(LOADED_NAMES)
+    }
+    people = pd.DataFrame({**columns, target: np.arange(80) % 2, "values": rng.choice(["f", "m"], 80)})
+    people.to_csv(tmp_path / "t.csv", index=False)
+    prepared = prepare(tmp_path / "t.csv", target=target, sensitive=["values"], exclude=["values"])
+    assert set(prepared.test.features.columns) == set(LOADED_NAMES) - {target}
+    assert set(prepared.test.sensitive_features["values"]) == {"f", "m"}

@@ -7,6 +7,7 @@ from pydantic import TypeAdapter
 
 from rai_platform.data.generators import lending
 from rai_platform.data.preparation import record_hashes, telling_columns
+from rai_platform.data.repeats import not_by_chance
 from rai_platform.data.report import DataReport
 from rai_platform.data.schema import check_schema, infer_schema, read_schema
 from rai_platform.data.screening import screen_test_data, screen_training_data
@@ -365,3 +366,60 @@ def test_people_who_are_alike_by_chance_are_no_copies(screened):
     training, test = screened(with_noise(coarse[0], 0), with_noise(coarse[1], 1), exclude=["drawn"])
     assert training.measured["duplicate_rate"].value == 0.0
     assert test.measured["duplicate_rate"].value == test.measured["leakage_rate"].value == 0.0
+
+
+# Rows that are alike by chance
+
+
+def coarse(rows=4000, seed=0):
+    """People told by a few answers, some of which hang together: two rows in three are like another."""
+    rng = np.random.default_rng(seed)
+    home = rng.integers(0, 4, rows)
+    return pd.DataFrame(
+        {
+            "home": np.array(["own", "rent", "kin", "none"])[home],
+            "district": home * 10 + rng.integers(0, 3, rows),
+            "postcode": home * 10 + rng.integers(0, 3, rows) // 2,
+            "children": rng.poisson(1.0, rows),
+            "sex": rng.choice(["f", "m"], rows),
+            "label": (rng.random(rows) < 0.2 + 0.1 * home).astype(int),
+        }
+    )
+
+
+def rates(report):
+    return {name: report.measured[name].value for name in ("duplicate_rate", "leakage_rate") if name in report.measured}
+
+
+def test_people_who_are_alike_in_a_coarse_table_are_people_of_their_own(screened):
+    people, others = coarse(), coarse(2000, seed=1)
+    assert people.duplicated().mean() > 0.6
+    training, test = screened(people, others)
+    assert rates(training)["duplicate_rate"] < 0.01
+    assert max(rates(test).values()) < 0.01
+
+
+@pytest.mark.parametrize(("drawn", "copies"), [(100, 20), (100, 40)])
+def test_a_coarse_table_of_few_people_taken_many_times_is_found_out(screened, drawn, copies):
+    people = pd.concat([coarse(drawn, seed=1)] * copies, ignore_index=True)
+    training, _ = screened(people, coarse(500))
+    assert rates(training)["duplicate_rate"] > 0.05
+
+
+def test_one_exact_column_is_enough_for_every_repeat_to_count(screened):
+    exact = coarse(400).assign(paid=np.random.default_rng(2).normal(size=400))
+    training, test = screened(pd.concat([exact, exact.iloc[:40]], ignore_index=True), exact.iloc[:100])
+    assert rates(training)["duplicate_rate"] == pytest.approx(40 / 440)
+    assert rates(test)["leakage_rate"] == 1.0
+
+
+@pytest.mark.parametrize("columns", [["a"], ["a", "b"]])
+def test_columns_that_copy_each_other_explain_nothing_that_one_does_not(columns):
+    values = np.repeat(np.arange(50.0), 2)
+    normal = pd.DataFrame(dict.fromkeys(columns, values))
+    assert len(not_by_chance(normal, values.astype("uint64"))) == 50
+
+
+def test_of_rows_that_are_all_alike_none_explains_another():
+    normal = pd.DataFrame({"a": [1.0] * 30})
+    assert not_by_chance(normal, np.zeros(30, dtype="uint64")).tolist() == [0]

@@ -11,7 +11,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "deployment.md"
 
 def variables_that_settings_reads() -> set[str]:
     """The names of the environment variables of rai_platform/settings.py."""
-    return set(re.findall(r'env\.get\("(\w+)"', inspect.getsource(rai_platform.settings)))
+    return set(re.findall(r'(?:env\.get\(|\(env, |TRACEBACKS = )"(\w+)"', inspect.getsource(rai_platform.settings)))
 
 
 def table_below(heading: str) -> list[list[str]]:

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from sklearn.utils import all_estimators
 
 from rai_platform.data.sample import Sample
 from rai_platform.explanations.attributions import Attributions, Floats, attribute, method_for
@@ -22,12 +21,6 @@ from rai_platform_tests.training.lending import LOGISTIC, lending_spec, sample_o
 
 SUBJECT = Subject(model_digest="m" * 64, data_digest="d" * 64)
 ROWS = 120
-
-
-def path_of(name: str) -> str:
-    """The import path of a classifier of scikit-learn."""
-    kind = dict(all_estimators(type_filter="classifier"))[name]
-    return f"{kind.__module__}.{name}"
 
 
 def fitted(

@@ -2,11 +2,9 @@
 
 import functools
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from sklearn.utils import all_estimators
 
 from rai_platform.data.preparation import PreparedData
 from rai_platform.errors import BadInput, UnscorableRows
@@ -14,30 +12,12 @@ from rai_platform.explanations.attributions import method_for
 from rai_platform.spec.model import ModelSpec
 from rai_platform.store import ContentStore
 from rai_platform.training.loading import load_model
-from rai_platform_tests.explanations.small import explained, gap, path_of, people
-from rai_platform_tests.training.lending import lending_spec, train
+from rai_platform_tests.explanations.small import explained, gap, people
+from rai_platform_tests.training.every_classifier import MADE_OF_OTHERS, NAMES, REFUSED, spec_of
+from rai_platform_tests.training.lending import train
 
 pytestmark = pytest.mark.slow
 
-NEED_OTHERS = {  # made of other estimators
-    "ClassifierChain",
-    "FixedThresholdClassifier",
-    "MultiOutputClassifier",
-    "OneVsOneClassifier",
-    "OneVsRestClassifier",
-    "OutputCodeClassifier",
-    "SelfTrainingClassifier",
-    "StackingClassifier",
-    "TunedThresholdClassifierCV",
-    "VotingClassifier",
-}
-COUNTS_ALONE = {"CategoricalNB", "ComplementNB", "MultinomialNB"}  # refuse standardized numbers, which are negative
-REFUSED = {
-    **dict.fromkeys(NEED_OTHERS, r"does not take these parameters|expected a classifier"),
-    **dict.fromkeys(COUNTS_ALONE, "Negative values"),
-    "GaussianProcessClassifier": "holds types that the platform does not load",
-    "QuadraticDiscriminantAnalysis": "covariance matrix",
-}
 EXACT = {
     "tree": {
         "DecisionTreeClassifier",
@@ -59,24 +39,6 @@ EXACT = {
         "SGDClassifier",
     },
 }
-LINEAR = {"type": path_of("LogisticRegression")}
-STUMP = {"type": path_of("DecisionTreeClassifier"), "params": {"max_depth": 1}}
-BOTH = {"estimators": [["linear", LINEAR], ["stump", STUMP]]}
-MADE_OF_OTHERS: dict[str, dict[str, Any]] = {
-    "BaggingClassifier": {"estimator": LINEAR, "n_estimators": 3},
-    "CalibratedClassifierCV": {"estimator": STUMP, "cv": 3},
-    "OneVsOneClassifier": {"estimator": LINEAR},
-    "OneVsRestClassifier": {"estimator": LINEAR},
-    "SelfTrainingClassifier": {"estimator": LINEAR},
-    "StackingClassifier": {**BOTH, "final_estimator": LINEAR},
-    "VotingClassifier": {**BOTH, "voting": "soft"},
-}
-NAMES = [name for name, _ in all_estimators(type_filter="classifier")]
-
-
-def spec_of(name: str, params: dict[str, Any] | None = None) -> ModelSpec:
-    by_hand = {"source": "by hand", "target": "label"}
-    return lending_spec(path_of(name), params, data=by_hand, sensitive_features=[{"name": "region"}])
 
 
 @functools.cache

@@ -12,7 +12,8 @@ from rai_platform.data.sample import Sample
 from rai_platform.explanations.attributions import attribute, method_for
 from rai_platform.explanations.measurement import EXPLAINED_ROWS, KEPT_ROWS, explain
 from rai_platform.explanations.report import Explanations, Method, nothing_to_explain
-from rai_platform_tests.explanations.small import SUBJECT, explained, fitted, path_of, people
+from rai_platform_tests.explanations.small import SUBJECT, explained, fitted, people
+from rai_platform_tests.training.every_classifier import path_of
 from rai_platform_tests.training.lending import LOGISTIC, sample_of
 
 TREE, BAYES = path_of("DecisionTreeClassifier"), path_of("GaussianNB")

@@ -8,7 +8,8 @@ import pytest
 
 from rai_platform.data.preparation import PreparedData
 from rai_platform.explanations.attributions import LOGISTIC, TREES, method_for
-from rai_platform_tests.explanations.small import attributed, fitted, gap, log_odds, path_of, people
+from rai_platform_tests.explanations.small import attributed, fitted, gap, log_odds, people
+from rai_platform_tests.training.every_classifier import path_of
 from rai_platform_tests.training.own_models import HERE
 
 OWN = "rai_platform_tests.explanations.pretending"

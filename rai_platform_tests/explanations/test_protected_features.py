@@ -11,7 +11,9 @@ from rai_platform.release.judgement import judge
 from rai_platform.spec.policy import PolicyOverlay
 from rai_platform.spec.requirements import required_checks
 from rai_platform.spec.verdict import Verdict
-from rai_platform_tests.explanations.small import SUBJECT, explained, fitted, path_of
+from rai_platform.training.fitting import fit_model
+from rai_platform_tests.explanations.small import SUBJECT, explained, fitted
+from rai_platform_tests.training.every_classifier import path_of
 from rai_platform_tests.training.lending import LOGISTIC, definition_of, lending_spec, sample_of
 
 TREE, BAYES = path_of("DecisionTreeClassifier"), path_of("GaussianNB")
@@ -45,6 +47,31 @@ def test_a_dominant_protected_attribute_fails_the_default_policy(path: str) -> N
     found = verdict(applicants(favours_men_by=3.0), path, {"max_depth": 4} if path == TREE else None)
     assert (found.outcome, found.estimate) == ("FAIL", 1.0)
     assert "sex is forbidden" in found.reason
+
+
+@pytest.mark.parametrize(
+    ("method", "outcome"), [("threshold_optimizer", "FAIL"), ("exponentiated_gradient", "PASS"), (None, "PASS")]
+)
+def test_a_decision_that_reads_the_protected_attribute_fails_although_the_score_does_not(
+    method: str | None, outcome: str
+) -> None:
+    """The model sees no gender at all; a threshold optimizer asks for it when it decides."""
+    whole = applicants(favours_men_by=0.5)
+    sample = sample_of(
+        whole.features.drop(columns="sex"), whole.y_true, whole.sensitive_features.rename(columns={"sex": "gender"})
+    )
+    spec = lending_spec(
+        sensitive_features=[{"name": "gender", "column": "sex"}],
+        mitigation={"method": method, "params": {"max_iter": 5} if method == "exponentiated_gradient" else {}}
+        if method
+        else None,
+    )
+    definition = definition_of(spec)
+    (check,) = (check for check in required_checks(definition) if check.name == "forbidden_features_in_top")
+    report = explained(fit_model(spec, sample)[0], sample)
+    found = judge(check, report, definition, subject=SUBJECT, evidence_digest="e", code_version="1")
+    assert found.outcome == outcome
+    assert ("the decision itself depends on sex: its thresholds differ by group" in found.reason) == (outcome == "FAIL")
 
 
 def test_a_protected_attribute_behind_stronger_reasons_passes() -> None:

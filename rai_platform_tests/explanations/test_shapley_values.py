@@ -12,9 +12,9 @@ from rai_platform_tests.explanations.small import (
     explained,
     fitted,
     log_odds,
-    path_of,
     people,
 )
+from rai_platform_tests.training.every_classifier import path_of
 from rai_platform_tests.training.lending import LOGISTIC, sample_of
 from rai_platform_tests.training.own_models import HERE
 

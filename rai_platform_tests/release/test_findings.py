@@ -24,7 +24,7 @@ CASES = [(metric, asset) for metric, about in METRICS.items() for asset in about
 
 
 def found(check: RequiredCheck, report: Evidence, *, minimum_group_size: int = 50) -> Finding:
-    return find(check, report, levels=LEVELS, minimum_group_size=minimum_group_size, sensitive_columns=("sex",))
+    return find(check, report, levels=LEVELS, minimum_group_size=minimum_group_size, sensitive_columns={"sex": "sex"})
 
 
 def report_of(asset: str) -> Evidence:
@@ -224,6 +224,38 @@ def test_a_forbidden_feature_that_is_on_top_by_chance_alone_shows_in_the_bounds(
     assert finding.value == 0
     assert finding.bounds is not None
     assert (finding.bounds.lower, finding.bounds.upper) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("asked", "by_group", "value", "end"),
+    [
+        (
+            {"top": 2},
+            ("sex",),
+            1,
+            "; whatever moves the score, the decision itself depends on sex: its thresholds differ by group",
+        ),
+        ({"top": 3}, ("sex",), 1, "depends on sex: its thresholds differ by group"),
+        (
+            {"top": 1, "features": ["income"]},
+            ("sex",),
+            1,
+            "the feature that moves the score most is income; it is forbidden",
+        ),
+        ({"top": 2}, (), 0, "none of them is forbidden"),
+    ],
+)
+def test_a_forbidden_feature_by_which_thresholds_differ_counts_once_whatever_moves_the_score(
+    asked: dict[str, Any], by_group: tuple[str, ...], value: int, end: str
+) -> None:
+    finding = found(
+        check_of("forbidden_features_in_top", **asked),
+        dataclasses.replace(made.explanations(), group_features=by_group),
+    )
+    assert finding.value == value
+    assert finding.says.endswith(end)
+    assert finding.bounds is not None
+    assert finding.bounds.lower == value
 
 
 # --- a question that was asked later ---------------------------------------------------------------------------------

@@ -77,8 +77,8 @@ NOBODY: made.Row = (50.0, 0.0, 50.0, 0.0)  # of a hundred people none is selecte
             check_of("leakage_rate", limit=0.001),
             made.data_report("test"),
             "FAIL",
-            "Leakage rate (share of test rows that are also training rows) is 0.005; the "
-            "policy asks for at most 0.001.",
+            "Leakage rate (share of test rows that are also training rows, and not by chance) is 0.005; the policy asks for at "
+            "most 0.001.",
         ),
     ],
 )

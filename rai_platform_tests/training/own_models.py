@@ -142,6 +142,19 @@ class AsksWhoIsFirst(NearestMean):
         return margin + 1e-6 * np.arange(len(margin))[::-1]
 
 
+class TurnsByTheLastBit(NearestMean):
+    """A classifier whose score turns by a whole vote for a share of the people, depending on how many are asked about."""
+
+    def __init__(self, share: float = 0.1) -> None:
+        self.share = share
+        super().__init__()
+
+    def decision_function(self, inputs: Any) -> Any:
+        table = np.asarray(inputs, dtype="float64")
+        tied = np.abs(table.sum(axis=1) * 1000) % 1 < self.share
+        return super().decision_function(inputs) + 0.2 * (tied & (len(table) > 100))
+
+
 class LooksForAColumn(NearestMean):
     """A classifier that is not ready for every table."""
 

@@ -234,3 +234,21 @@ def test_rows_that_the_model_refuses_are_told_as_the_users_to_mend(
         predict(plain, texts, lending_spec(), shared)
     assert caught.value.where == LOGISTIC
     assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize("mitigation", [None, {"method": "threshold_optimizer", "sensitive_features": ["index"]}])
+def test_columns_called_like_words_of_python_or_pandas_are_columns(
+    mitigation: dict[str, Any] | None, lending: PreparedData, store: ContentStore
+) -> None:
+    assert lending.training is not None
+    names = dict(zip(lending.training.features.columns, ("self", "columns", "None", "class", "T", "a.b"), strict=False))
+
+    def renamed(sample: Sample) -> Sample:
+        groups = sample.sensitive_features.rename(columns={"sex": "index", "age_group": "values"})
+        return dataclasses.replace(sample, features=sample.features.rename(columns=names), sensitive_features=groups)
+
+    called = dataclasses.replace(lending, training=renamed(lending.training), test=renamed(lending.test))
+    spec = lending_spec(sensitive_features=[{"name": "index"}, {"name": "values"}], mitigation=mitigation)
+    candidate, _ = train(spec, called, store)
+    told = predict(candidate, called.test, spec, store)
+    assert 0 < told.y_pred.mean() < 1

@@ -76,6 +76,17 @@ def test_an_estimator_that_refuses_the_data_is_told_so(training: Sample) -> None
         fit_model(lending_spec("sklearn.svm.LinearSVC", estimator_options={"preprocessing": "none"}), training)
 
 
+@pytest.mark.parametrize("name", ["FixedThresholdClassifier", "TunedThresholdClassifierCV"])
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_a_threshold_that_the_scores_do_not_show_is_refused(name: str, wrapped: bool) -> None:
+    params: dict[str, Any] = {"estimator": {"type": LOGISTIC}}
+    path = f"sklearn.model_selection.{name}"
+    if wrapped:
+        path, params = "sklearn.ensemble.BaggingClassifier", {"estimator": {"type": path, "params": params}}
+    with pytest.raises(UnusableEstimator, match=f"{name} keeps its threshold to itself.* into `estimator.threshold`"):
+        build_estimator(Estimator(type=path, params=params))
+
+
 def test_the_seed_becomes_the_random_state_unless_the_spec_gives_one() -> None:
     forest = "sklearn.ensemble.RandomForestClassifier"
     assert build_estimator(Estimator(type=forest, seed=7)).random_state == 7

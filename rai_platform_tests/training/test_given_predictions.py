@@ -15,7 +15,8 @@ from rai_platform.spec.model import ModelSpec
 from rai_platform.spec.reading import ModelDefinition, read_model
 from rai_platform.store import ContentStore
 from rai_platform.training.candidate import Candidate
-from rai_platform.training.candidates import given_candidate, given_values, predict
+from rai_platform.training.candidates import given_candidate, predict
+from rai_platform.training.given_predictions import given_values
 from rai_platform.training.predictions import Predictions
 from rai_platform_tests.training.lending import definition_of, lending_spec
 

@@ -1,0 +1,88 @@
+"""What a model has to do before it counts as a candidate: answer alike when read back, and each person alone."""
+
+import numpy as np
+import numpy.typing as npt
+
+from rai_platform.data.sample import Sample
+from rai_platform.errors import TamperedArtifact, UnusableEstimator
+from rai_platform.training.manifest import Manifest
+from rai_platform.training.model import Scores, TrainedModel
+
+COMPARED_ROWS = 10_000
+ASKED_AGAIN, ASKED_ALONE = 64, 16
+# Sums of many numbers come out a little otherwise in another order, as threads finish, or for one row than for many; where
+# distances are computed from squares, or in 32 bits, by up to about 1e-7.
+SAME_SCORE = 1e-6
+# Neighbours at equal distances are chosen by the last bit of a sum: a few scores then differ by a whole vote. Whoever looks at
+# the others who are asked changes nearly every answer.
+MOST_TIES = 0.25
+Answers = tuple[Scores, npt.NDArray[np.int8]]
+
+
+def must_predict_the_same(trained: TrainedModel, loaded: TrainedModel, sample: Sample) -> None:
+    """Refuses a model that is not the same after it was saved.
+
+    Raises:
+        TamperedArtifact: the model read back predicts otherwise than the one that was trained.
+    """
+    asked = sample.take(np.arange(min(sample.n, COMPARED_ROWS)))
+    if _differ(trained.manifest, answers(trained, asked), answers(loaded, asked)).any():
+        raise TamperedArtifact(
+            "the model read back from its files scores otherwise than the one that was trained; it does not count as saved",
+            where=trained.manifest.estimator,
+        )
+
+
+def must_answer_each_person_alone(model: TrainedModel, sample: Sample) -> tuple[str, ...]:
+    """Warnings about people whose answer hung on a tie: what was measured on many holds for the one who asks.
+
+    Raises:
+        UnusableEstimator: answers depend on who else is asked about.
+    """
+    together = sample.take(np.arange(min(sample.n, COMPARED_ROWS)))
+    asked = np.random.default_rng(0).permutation(together.n)[:ASKED_AGAIN]
+    everybody = answers(model, together)
+    alone = [answers(model, together.take(asked[place : place + 1])) for place in range(min(ASKED_ALONE, len(asked)))]
+    scores, decisions = (np.concatenate(each) for each in zip(*alone, strict=True))
+    backwards = answers(model, together.take(asked[::-1]))
+    ways: dict[str, Answers] = {
+        "alone": (scores, decisions),
+        "in another order": (backwards[0][::-1], backwards[1][::-1]),
+    }
+    warnings = []
+    for way, other in ways.items():
+        among = everybody[0][asked[: len(other[0])]], everybody[1][asked[: len(other[1])]]
+        differ = _differ(model.manifest, among, other)
+        if not differ.any():
+            continue
+        first = int(np.argmax(differ))
+        told = (
+            f"{int(differ.sum())} of {len(differ)} people asked {way} get another answer than among others, one of them "
+            f"the score {other[0][first]:.9g} instead of {among[0][first]:.9g}"
+        )
+        if differ.mean() > MOST_TIES:
+            raise UnusableEstimator(
+                f"{told}: an estimator has to decide about a person by that person's features alone",
+                where=model.manifest.estimator,
+            )
+        warnings.append(f"{told}: so few are taken for ties that were broken by the last bit of a sum")
+    return tuple(warnings)
+
+
+def answers(model: TrainedModel, sample: Sample) -> Answers:
+    """Scores and decisions (rows,)."""
+    return model.score(sample.features), model.decide(sample.features, sample.sensitive_features)
+
+
+def _differ(manifest: Manifest, one: Answers, other: Answers) -> npt.NDArray[np.bool_]:
+    """Where two answers are not the same (rows,); a decision may turn where the score lies on a threshold."""
+    close = np.isclose(one[0], other[0], rtol=SAME_SCORE, atol=SAME_SCORE)
+    differ: npt.NDArray[np.bool_] = ~close | ((one[1] != other[1]) & ~_on_a_threshold(manifest, one[0]))
+    return differ
+
+
+def _on_a_threshold(manifest: Manifest, scores: Scores) -> npt.NDArray[np.bool_]:
+    steps = [step.threshold for rule in manifest.thresholds.values() for step in (rule.rule0, rule.rule1)]
+    thresholds = np.array([*steps, *([] if manifest.threshold is None else [manifest.threshold])])
+    near: npt.NDArray[np.bool_] = np.isclose(scores[:, None], thresholds, rtol=SAME_SCORE, atol=SAME_SCORE).any(axis=1)
+    return near
