@@ -41,17 +41,21 @@ def must_be_the_same_code(manifest: Manifest) -> None:
     Raises:
         TamperedArtifact: the source file was changed, or is not there any more.
     """
-    known = manifest.estimator_code
-    if known is None or not known.startswith(OF_FILES):
+    if not is_own_code(manifest):
         return
     try:
         now = estimator_code(manifest.estimator)
     except UnusableEstimator as error:
         raise TamperedArtifact(f"the estimator's code is gone: {error.message}", where=manifest.estimator) from None
-    if now != known:
+    if now != manifest.estimator_code:
         raise TamperedArtifact(
             "the estimator's code was changed after this model was trained: train again", where=manifest.estimator
         )
+
+
+def is_own_code(manifest: Manifest) -> bool:
+    """Whether the estimator is made of source files of the user's own, and not of an installed distribution."""
+    return (manifest.estimator_code or "").startswith(OF_FILES)
 
 
 def _own_modules(start: str) -> set[str]:
