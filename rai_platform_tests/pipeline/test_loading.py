@@ -7,6 +7,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from rai_platform.errors import InvalidSpec
 from rai_platform.pipeline.location import build_definitions
 from rai_platform_tests.conftest import PROJECT
 from rai_platform_tests.servers import BIN
@@ -48,7 +49,8 @@ def test_dagsters_own_tools_find_nothing_wrong(command: list[str], tmp_path: Pat
 
 def test_a_model_that_dagster_refuses_stops_no_other(tmp_path: Path) -> None:
     world = World(tmp_path)
-    world.write("broken", schedule="every other monday")
+    with pytest.raises(InvalidSpec, match="expected a cron line"):
+        world.write("broken", schedule="every other monday")
     world.write("sound")
     definitions = build_definitions(world.settings)
     graph = definitions.resolve_asset_graph()
