@@ -92,6 +92,10 @@ class Mitigation(Strict):
     )
 
 
+# The job `run_all_models`, and where Dagster shows a YAML that cannot be read.
+TAKEN_NAMES = ("all_models", "unreadable", "unreadable_specs")
+
+
 class Resources(Strict):
     """What a step asks of a Kubernetes cluster."""
 
@@ -126,6 +130,13 @@ class ModelSpec(Strict):
         description="Cron line of the schedule that trains and judges again; off until switched on.",
     )
     resources: dict[str, Resources] = Field(default_factory=dict, description="By asset, or `default`.")
+
+    @field_validator("name")
+    @classmethod
+    def _name_is_free(cls, name: str) -> str:
+        if name in TAKEN_NAMES:
+            raise ValueError(f"{name!r} is a name of the platform's own in Dagster; call the model otherwise")
+        return name
 
     @field_validator("owners")
     @classmethod

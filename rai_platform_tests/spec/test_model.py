@@ -46,6 +46,12 @@ def test_names_are_short_lower_case_words(name: str, define: Definer) -> None:
         define(name=name)
 
 
+@pytest.mark.parametrize("name", ["all_models", "unreadable", "unreadable_specs"])
+def test_a_model_cannot_bear_a_name_that_dagster_knows_already(name: str, define: Definer) -> None:
+    with pytest.raises(InvalidSpec, match=f"{name}' is a name of the platform's own"):
+        define(name=name)
+
+
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
