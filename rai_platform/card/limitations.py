@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from rai_platform.explanations.report import Explanations
-from rai_platform.fairness.metrics import RATES, group_rates
+from rai_platform.fairness.rates import MAIN_RATES, group_rates
 from rai_platform.fairness.report import FairnessReport
 from rai_platform.performance.report import PerformanceReport
 from rai_platform.robustness.report import RobustnessScores
@@ -61,7 +61,7 @@ def _about_groups(definition: ModelDefinition, fairness: FairnessReport) -> Iter
         small = [f"{group} ({n})" for group, n in zip(cells.groups, cells.sizes, strict=True) if n < minimum]
         if small:
             yield f"By {feature}, these groups have fewer than {minimum} rows and are not judged: {_listed(small)}."
-        for rate in RATES:
+        for rate in MAIN_RATES:
             known = group_rates(cells, rate)
             gone = [group for group, value in known.items() if value is None]
             if gone:

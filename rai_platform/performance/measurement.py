@@ -9,11 +9,11 @@ from sklearn.metrics import roc_curve
 from rai_platform.data.sample import Sample
 from rai_platform.fairness.report import must_match
 from rai_platform.performance.report import CalibrationBin, PerformanceReport
+from rai_platform.statistics.areas import roc_auc
 from rai_platform.statistics.estimates import (
     Estimate,
     NormalEstimate,
     Replicates,
-    effective_size,
     paired_difference,
     weighted_mean,
     weighted_proportion,
@@ -104,28 +104,6 @@ def balanced_accuracy(
     return NormalEstimate(value=value, standard_error=math.sqrt(variance) / 2, n=len(right), most=1.0)
 
 
-def roc_auc(y_true: npt.NDArray[np.int8], y_score: Floats, weight: Floats | None) -> NormalEstimate:
-    """The chance that a positive row scores above a negative one, ties counting half, with DeLong's standard error.
-
-    Source: DeLong, DeLong and Clarke-Pearson, Comparing the areas under two or more correlated ROC curves,
-    Biometrics 44, 1988; weighted by the rows' sampling weights where there are any.
-    """
-    w = np.ones(len(y_true)) if weight is None else weight
-    positive = y_true == 1
-    above = _share_below(y_score[positive], y_score[~positive], w[~positive])
-    below = 1 - _share_below(y_score[~positive], y_score[positive], w[positive])
-    area = float(np.average(above, weights=w[positive]))
-    variance = sum(
-        float(np.sum(part**2 * (values - area) ** 2) / part.sum() ** 2) * len(part) / max(len(part) - 1, 1)
-        for values, part in ((above, w[positive]), (below, w[~positive]))
-    )
-    if area in (0.0, 1.0):
-        # Scores that separate the labels leave DeLong no spread to see; one row of each label on the wrong side does.
-        sizes = [effective_size(part) for part in (w[positive], w[~positive])]
-        variance = sum((size + 1) / (size + 2) ** 3 for size in sizes)
-    return NormalEstimate(value=area, standard_error=math.sqrt(variance), n=len(y_true), scale="logit", most=1.0)
-
-
 def calibration_bins(
     y_score: Floats, y_true: npt.NDArray[np.int8], weight: Floats | None
 ) -> tuple[CalibrationBin, ...]:
@@ -180,16 +158,6 @@ def _probability_metrics(
         "brier_score": weighted_mean((y_score - y_true) ** 2, weight, most=1.0),
         "expected_calibration_error": expected_calibration_error(calibration_bins(y_score, y_true, weight), seed=seed),
     }
-
-
-def _share_below(scores: Floats, others: Floats, weight: Floats) -> Floats:
-    """For every score the weighted share of the others that lie below it, ties counting half."""
-    order = np.argsort(others, kind="stable")
-    ranked, cumulative = others[order], np.concatenate([[0.0], np.cumsum(weight[order])])
-    below = cumulative[np.searchsorted(ranked, scores, side="left")]
-    up_to = cumulative[np.searchsorted(ranked, scores, side="right")]
-    share: Floats = (below + up_to) / 2 / cumulative[-1]
-    return share
 
 
 def _confusion(y_true: npt.NDArray[np.int8], y_pred: npt.NDArray[np.int8]) -> tuple[int, int, int, int]:

@@ -13,7 +13,7 @@ from rai_platform.performance.report import PerformanceReport
 from rai_platform.pipeline.metadata_values import Rows, digests, number, picture, range_of, table, text, wide_table
 from rai_platform.pipeline.releasing import Released
 from rai_platform.pipeline.values import LEDGER_ENTRY, Page
-from rai_platform.release.findings import in_words
+from rai_platform.release.finding import in_words
 from rai_platform.robustness.report import RobustnessScores
 from rai_platform.spec.policy import requirement_for
 from rai_platform.spec.reading import ModelDefinition

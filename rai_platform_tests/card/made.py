@@ -10,7 +10,8 @@ from rai_platform.card.document import ModelCard
 from rai_platform.data.report import ColumnSummary, DataReport, GroupLabels
 from rai_platform.explanations.report import ExplainedRow, Explanations, Importance, nothing_to_explain
 from rai_platform.fairness.cells import Cells, Row
-from rai_platform.fairness.report import FairnessReport
+from rai_platform.fairness.indices import INDICES, measure_index
+from rai_platform.fairness.report import Discovery, FairnessReport, Subgroup
 from rai_platform.performance.report import CalibrationBin, PerformanceReport
 from rai_platform.release.decision import choose_verdicts, disclosures
 from rai_platform.release.judgement import judge
@@ -21,7 +22,7 @@ from rai_platform.spec.policy import PolicyOverlay
 from rai_platform.spec.reading import ModelDefinition, default_policy
 from rai_platform.spec.requirements import blocking_checks, required_checks
 from rai_platform.spec.subject import Subject
-from rai_platform.spec.verdict import Verdict
+from rai_platform.spec.verdict import Interval, Verdict
 from rai_platform.statistics.estimates import Estimate, Exact, NormalEstimate, PairedDifference, Proportion, Replicates
 from rai_platform.training.candidate import Candidate, ModelFile
 from rai_platform.training.manifest import Feature, Manifest
@@ -70,7 +71,47 @@ def cells(groups: dict[str, Row]) -> Cells:
 def fairness(subject: Subject = SUBJECT, **features: dict[str, Row]) -> FairnessReport:
     counted = {feature: cells(groups) for feature, groups in features.items()}
     n = max((each.n for each in counted.values()), default=1400)
-    return FairnessReport(subject=subject, n=n, weighted=False, cells=counted, code_version=CODE)
+    everybody = next(iter(counted.values()), cells({"everybody": WOMEN})).overall
+    indices = {
+        name: measure_index(everybody, index, seed=0) for name, index in INDICES.items() if not index.between_groups
+    }
+    return FairnessReport(
+        subject=subject,
+        n=n,
+        weighted=False,
+        cells=counted,
+        measured={name: value for name, value in indices.items() if value is not None},
+        not_estimable={name: "nobody has any benefit" for name, value in indices.items() if value is None},
+        between_groups={
+            feature: measure_index(each, INDICES["between_group_entropy_index"], seed=0)
+            for feature, each in counted.items()
+        },
+        discoveries=tuple(discovery(rate) for rate in ("selection_rate", "error_rate")),
+        code_version=CODE,
+    )
+
+
+def discovery(rate: str, *, found: bool = True) -> Discovery:
+    """A search that put one subgroup forward, or none."""
+    subgroup = Subgroup(
+        conditions=(("sex", "female"), ("home", "rent")),
+        successes=60,
+        n=200,
+        rest_successes=300,
+        rest_n=500,
+        interval=Interval(lower=-0.4, upper=-0.2),
+        p_value=1e-6,
+        q_value=1e-5,
+        confirmed=True,
+    )
+    return Discovery(
+        rate=rate,
+        overall=0.514,
+        searched=321,
+        support=50,
+        false_discovery_rate=0.05,
+        subgroups=(subgroup,) if found else (),
+    )
 
 
 def performance(subject: Subject = SUBJECT, **changes: Any) -> PerformanceReport:
