@@ -5,69 +5,43 @@ that a person of a group looks more like one than a person outside it does, to s
 rows: 0.5 where the columns say nothing, 1 where they say it all.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from rai_platform.data.report import Proxy, ProxyFinding
 from rai_platform.data.sample import Sample, in_order
 from rai_platform.statistics.areas import roc_auc
-from rai_platform.statistics.estimates import NormalEstimate
 
 MOST_ROWS = 20_000
 FOLDS = 3
 LEAST_GROUP = 30  # rows of a group, and of everybody else, below which nothing is learned about it
 STRONGEST = 5
 MOST_CATEGORIES = 30
+MOST_GROUPS = 8  # the largest of a feature; each is learned apart, in about a second
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Proxy:
-    """One column that gives a group away.
-
-    Attributes:
-        column: the column.
-        auc: the chance that it tells a member from somebody else, by itself; at least 0.5 but for chance.
-    """
-
-    column: str
-    auc: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProxyFinding:
-    """How well one group of a sensitive feature can be told from the model's columns.
-
-    Attributes:
-        group: the group, against everybody else.
-        auc: over all columns together, on rows that were not learned from.
-        strongest: the columns that give most away, each by itself.
-    """
-
-    group: str
-    auc: NormalEstimate
-    strongest: tuple[Proxy, ...]
-
-
-def find_proxies(sample: Sample, feature: str, *, source_column: str, seed: int) -> tuple[ProxyFinding, ...]:
+def find_proxies(
+    sample: Sample, feature: str, *, source_columns: tuple[str, ...], seed: int
+) -> tuple[ProxyFinding, ...]:
     """The groups of a sensitive feature that the model's columns give away, the clearest first.
 
     Args:
         sample: the training data.
-        feature: the sensitive feature.
-        source_column: the column it is read from, which is not counted as a proxy of itself.
+        feature: the sensitive feature or intersection.
+        source_columns: the columns it is read from, which are not counted as proxies of itself.
         seed: of the choice of rows and of the folds.
     """
     rng = np.random.default_rng(seed)
     rows = np.sort(rng.choice(sample.n, min(sample.n, MOST_ROWS), replace=False))
-    features = sample.features.iloc[rows].drop(columns=[source_column], errors="ignore")
-    groups = sample.sensitive_features[feature].to_numpy(object)[rows]
+    features = sample.features.iloc[rows].drop(columns=list(source_columns), errors="ignore")
+    groups = sample.groups(feature).to_numpy(object)[rows]
     if features.shape[1] == 0:
         return ()
     values = {str(name): _few_values(features[name]) for name in features}
     found = []
-    for group in in_order(groups):
+    names, sizes = np.unique(groups.astype(str), return_counts=True)
+    for group in in_order(names[np.argsort(-sizes, kind="stable")][:MOST_GROUPS].tolist()):
         member = groups == group
         if min(int(member.sum()), int((~member).sum())) < LEAST_GROUP:
             continue

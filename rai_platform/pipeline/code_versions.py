@@ -22,6 +22,7 @@ JUDGING = (
     "statistics",
     "release/finding.py",
     "release/findings.py",
+    "release/data_findings.py",
     "release/fairness_findings.py",
     "release/judgement.py",
 )

@@ -101,9 +101,45 @@ def data_page(report: DataReport) -> Page:
                 for group in groups
             ]
         ),
+        **_bias_before_training(report),
         "columns": table(columns),
         **digests(data=report.data_digest),
     }
+
+
+def _bias_before_training(report: DataReport) -> Page:
+    """Measured of training data alone: labels, proxies and missing values by group."""
+    from rai_platform.card.data_figures import labels_of_groups, missing_rows, proxy_rows
+
+    shown: dict[str, Rows] = {
+        "labels of a group against everybody else": [
+            {
+                "group": f"{in_words(row.feature)}: {row.group}",
+                "reference share": "–" if row.expected_share is None else f"{row.expected_share:.1%}",
+                **{name: "–" if value is None else f"{value:.3f}" for name, value in row.measures.items()},
+            }
+            for row in labels_of_groups(report)
+        ],
+        "what gives groups away": [
+            {
+                "group": f"{in_words(row.feature)}: {row.group}",
+                "AUC": f"{row.auc.value:.3f}",
+                "strongest columns": ", ".join(f"{column} {auc:.3f}" for column, auc in row.strongest),
+            }
+            for row in proxy_rows(report)
+        ],
+        "missing values by group": [
+            {
+                "column": f"{row.column}, by {in_words(row.feature)}",
+                "missing": ", ".join(f"{group} {rate:.1%}" for group, rate in row.rates.items()),
+            }
+            for row in missing_rows(report)
+        ],
+        "all rows": [
+            {"figure": in_words(name), "value": f"{each.value:.4f}"} for name, each in report.measured.items()
+        ],
+    }
+    return {name: table(rows) for name, rows in shown.items() if rows}
 
 
 def _candidate_page(candidate: Candidate) -> Page:

@@ -1,9 +1,10 @@
 """What a report says about a metric: the value, its bounds, who it is about, and why not where it says nothing."""
 
-from rai_platform.data.report import DataReport, GroupLabels
+from rai_platform.data.report import DataReport
 from rai_platform.explanations.report import Explanations
 from rai_platform.fairness.report import FairnessReport
 from rai_platform.performance.report import PerformanceReport
+from rai_platform.release.data_findings import find_in_data
 from rai_platform.release.fairness_findings import find_in_fairness
 from rai_platform.release.finding import Finding, Levels, bounds_of, in_words, not_in_report, nothing, number, overall
 from rai_platform.robustness.report import NO_COLUMN, RobustnessScores
@@ -35,74 +36,12 @@ def find(
     if isinstance(evidence, FairnessReport):
         return find_in_fairness(check, evidence, levels, policy)
     if isinstance(evidence, DataReport):
-        return _in_data(check, evidence, levels, policy.minimum_group_size)
+        return find_in_data(check, evidence, levels, policy.minimum_group_size)
     if isinstance(evidence, Explanations):
         return _in_explanations(check, evidence, levels, sensitive_columns)
     if isinstance(evidence, RobustnessScores):
         return _in_robustness(check, evidence, levels)
     return overall(check, evidence.measured, evidence.not_estimable, levels)
-
-
-def _in_data(check: RequiredCheck, report: DataReport, levels: Levels, minimum_group_size: int) -> Finding:
-    name, feature = check.requirement.metric, check.sensitive_feature
-    if feature is None:
-        return overall(check, report.measured, report.not_estimable, levels)
-    if feature not in report.groups:
-        raise not_in_report(check, f"groups by {feature}")
-    groups = report.groups[feature]
-    if name == "group_count":
-        smallest = min(groups, key=lambda group: group.n)
-        return Finding(
-            says=f"the smallest group by {feature} is {smallest.group} with {smallest.n} rows to learn from",
-            value=float(smallest.n),
-            bounds=Interval(lower=smallest.n, upper=smallest.n),
-            n=report.n,
-            groups=tuple(group.group for group in groups),
-        )
-    return _label_rates(feature, groups, levels, minimum_group_size)
-
-
-def _label_rates(feature: str, groups: tuple[GroupLabels, ...], levels: Levels, minimum: int) -> Finding:
-    from rai_platform.statistics.disparity import smallest_ratio
-
-    large = [group for group in groups if group.n >= minimum]
-    left_out = {group.group: f"too small: {group.n} rows, {minimum} needed" for group in groups if group.n < minimum}
-    n = sum(group.n for group in large)
-    if len(large) < 2:
-        return Finding(
-            says=f"label rates by {feature} cannot be compared: fewer than two groups are large enough",
-            value=None,
-            bounds=None,
-            n=n,
-            groups=tuple(group.group for group in large),
-            left_out=left_out,
-        )
-    value, bounds = smallest_ratio(
-        [group.positives for group in large],
-        [group.trials for group in large],
-        outer_alpha=levels.outer,
-        inner_alpha=levels.inner,
-    )
-    return Finding(
-        says=_label_rates_in_words(feature, large, value),
-        value=value,
-        bounds=bounds,
-        n=n,
-        groups=tuple(group.group for group in large),
-        left_out=left_out,
-    )
-
-
-def _label_rates_in_words(feature: str, groups: list[GroupLabels], ratio: float | None) -> str:
-    if ratio is None:
-        return f"label rates by {feature} cannot be compared: nobody in any group has the positive label"
-    low, high = min(groups, key=lambda group: group.label_rate), max(groups, key=lambda group: group.label_rate)
-    if low.label_rate == high.label_rate:
-        return f"{number(low.label_rate)} of every group have the positive label, a ratio of {number(ratio)}"
-    return (
-        f"{number(low.label_rate)} of {low.group} and {number(high.label_rate)} of {high.group} have the positive label, "
-        f"a ratio of {number(ratio)}"
-    )
 
 
 def _in_explanations(

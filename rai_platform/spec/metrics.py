@@ -33,6 +33,10 @@ def _fairness(good: Literal["high", "low"], meaning: str) -> Metric:
     return Metric(assets=("fairness_report",), good=good, by_group=True, meaning=meaning)
 
 
+def _data(good: Literal["high", "low"], meaning: str, *, is_share: bool = True) -> Metric:
+    return Metric(assets=("training_data",), good=good, by_group=True, meaning=meaning, is_share=is_share)
+
+
 def _performance(good: Literal["high", "low"], meaning: str, *, is_share: bool = True) -> Metric:
     return Metric(assets=("performance_report",), good=good, by_group=False, meaning=meaning, is_share=is_share)
 
@@ -94,6 +98,31 @@ METRICS: dict[str, Metric] = {
         by_group=True,
         meaning="lowest share of positive labels in a group, divided by the highest",
     ),
+    "label_conflict_rate": Metric(
+        assets=("training_data",),
+        good="low",
+        by_group=False,
+        meaning="share of rows that are like another row in every feature and have another label",
+    ),
+    "representation_ratio": _data(
+        "high", "smallest share of a group in the rows, divided by its share in the reference population"
+    ),
+    "class_imbalance": _data("low", "everybody else minus the smallest group, divided by all rows"),
+    "label_rate_gap": _data(
+        "low", "largest difference in the share of positive labels between a group and everybody else"
+    ),
+    "kullback_leibler_divergence": _data(
+        "low", "largest divergence of a group's labels from everybody else's", is_share=False
+    ),
+    "jensen_shannon_divergence": _data("low", "largest symmetric divergence of a group's labels from everybody else's"),
+    "lp_norm": _data("low", "largest Euclidean distance of a group's labels from everybody else's", is_share=False),
+    "total_variation_distance": _data("low", "largest half-summed distance of a group's labels from everybody else's"),
+    "kolmogorov_smirnov_distance": _data("low", "largest single difference of a group's labels from everybody else's"),
+    "conditional_demographic_disparity": _data(
+        "low", "largest difference of a group's shares among rejected and accepted, within the values of a column"
+    ),
+    "missing_rate_difference": _data("low", "largest difference between groups in the missing values of a column"),
+    "proxy_auc": _data("low", "how well a group can be told from the model's other columns"),
     "accuracy": _performance("high", "share of decisions that agree with the label"),
     "balanced_accuracy": _performance("high", "mean of true positive rate and true negative rate"),
     "roc_auc": _performance("high", "chance that a positive row scores above a negative one"),

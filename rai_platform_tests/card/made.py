@@ -7,7 +7,16 @@ from typing import Any
 
 from rai_platform.card.building import Evidence, Judged, build_card
 from rai_platform.card.document import ModelCard
-from rai_platform.data.report import ColumnSummary, DataReport, GroupLabels
+from rai_platform.data.pretraining import LabelCounts
+from rai_platform.data.report import (
+    ColumnSummary,
+    DataReport,
+    GroupAgainstOthers,
+    GroupLabels,
+    MissingByGroup,
+    Proxy,
+    ProxyFinding,
+)
 from rai_platform.explanations.report import ExplainedRow, Explanations, Importance, nothing_to_explain
 from rai_platform.fairness.cells import Cells, Row
 from rai_platform.fairness.indices import INDICES, measure_index
@@ -213,6 +222,7 @@ def data_report(role: Any = "training", **groups: dict[str, tuple[int, int]]) ->
     measured: dict[str, Estimate] = {"schema_violation_rate": Exact(value=0.0, n=n)}
     if role == "training":
         measured |= {"missing_rate": Exact(value=0.02, n=n), "duplicate_rate": Exact(value=0.01, n=n)}
+        measured |= {"label_conflict_rate": Exact(value=0.015, n=n)}
     else:
         measured |= {"duplicate_rate": Exact(value=0.0, n=n), "leakage_rate": Exact(value=0.005, n=n)}
     return DataReport(
@@ -231,7 +241,46 @@ def data_report(role: Any = "training", **groups: dict[str, tuple[int, int]]) ->
             )
             for feature, labelled in groups.items()
         },
+        **(_before_training(groups) if role == "training" else {}),
     )
+
+
+def _before_training(groups: dict[str, dict[str, tuple[int, int]]]) -> dict[str, Any]:
+    """Every group against everybody else, what gives it away and what it lacks; a reference in which all are as many."""
+    against, proxies, missing = {}, {}, {}
+    for feature, labelled in groups.items():
+        n, positives = (sum(pair[at] for pair in labelled.values()) for at in (0, 1))
+        against[feature] = tuple(
+            GroupAgainstOthers(
+                group=group,
+                n=rows,
+                other_n=n - rows,
+                labels=LabelCounts(
+                    positive=positive,
+                    negative=rows - positive,
+                    other_positive=positives - positive,
+                    other_negative=n - rows - positives + positive,
+                ),
+                trials=rows,
+                other_trials=n - rows,
+                conditional=0.02,
+                share=rows / n,
+                expected_share=1 / len(labelled),
+            )
+            for group, (rows, positive) in labelled.items()
+        )
+        first = next(iter(labelled))
+        proxies[feature] = (
+            ProxyFinding(
+                group=first,
+                auc=NormalEstimate(value=0.7, standard_error=0.01, n=n, scale="logit", most=1.0),
+                strongest=(Proxy(column="income", auc=0.69),),
+            ),
+        )
+        missing[feature] = (
+            MissingByGroup(column="income", rates={group: 0.02 if group == first else 0.01 for group in labelled}),
+        )
+    return {"against_others": against, "proxies": proxies, "missing": missing}
 
 
 def candidate(

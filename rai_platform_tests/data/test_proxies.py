@@ -32,7 +32,7 @@ def people():
 
 
 def test_columns_that_give_an_attribute_away_are_named_in_order(people):
-    (found,) = find_proxies(people, "sex", source_column="sex", seed=0)
+    (found,) = find_proxies(people, "sex", source_columns=("sex",), seed=0)
     assert found.group == "female"
     assert found.auc.value > 0.93
     assert [proxy.column for proxy in found.strongest[:2]] in (["height", "hobby"], ["hobby", "height"])
@@ -44,24 +44,24 @@ def test_columns_that_give_an_attribute_away_are_named_in_order(people):
 
 def test_columns_that_say_nothing_give_nothing_away(people):
     blind = sample_of(people.sensitive_features["sex"].to_numpy(), noise=people.features["noise"])
-    (found,) = find_proxies(blind, "sex", source_column="sex", seed=0)
+    (found,) = find_proxies(blind, "sex", source_columns=("sex",), seed=0)
     assert found.auc.bounds().lower < 0.53
 
 
 def test_the_attribute_is_no_proxy_of_itself(people):
     sex, noise = people.sensitive_features["sex"], people.features["noise"]
     with_it = sample_of(sex.to_numpy(), sex=sex, noise=noise)
-    (found,) = find_proxies(with_it, "sex", source_column="sex", seed=0)
+    (found,) = find_proxies(with_it, "sex", source_columns=("sex",), seed=0)
     assert [proxy.column for proxy in found.strongest] == ["noise"]
     alone = sample_of(people.sensitive_features["sex"].to_numpy(), sex=people.sensitive_features["sex"])
-    assert find_proxies(alone, "sex", source_column="sex", seed=0) == ()
+    assert find_proxies(alone, "sex", source_columns=("sex",), seed=0) == ()
 
 
 def test_of_several_groups_each_is_told_from_everybody_else_and_small_ones_are_left_out():
     rng = np.random.default_rng(1)
     group = np.array(["a"] * 400 + ["b"] * 400 + ["c"] * 400 + ["tiny"] * (LEAST_GROUP - 1), dtype=object)
     sample = sample_of(group, x=np.where(group == "a", 5.0, 0.0) + rng.standard_normal(len(group)))
-    found = find_proxies(sample, "sex", source_column="sex", seed=0)
+    found = find_proxies(sample, "sex", source_columns=("sex",), seed=0)
     assert {each.group for each in found} == {"a", "b", "c"}
     assert found[0].group == "a"
     assert found[0].auc.value > 0.99
@@ -73,7 +73,7 @@ def test_missing_values_and_constant_columns_are_no_trouble(people):
     sample = sample_of(
         people.sensitive_features["sex"].to_numpy(), height=gaps, hobby=hobby.astype(object), same=np.ones(3000)
     )
-    (found,), (whole,) = (find_proxies(each, "sex", source_column="sex", seed=0) for each in (sample, people))
+    (found,), (whole,) = (find_proxies(each, "sex", source_columns=("sex",), seed=0) for each in (sample, people))
     assert 0.8 < found.auc.value < whole.auc.value
     assert {proxy.column: proxy.auc for proxy in found.strongest}["same"] == pytest.approx(0.5, abs=0.03)
 
@@ -82,6 +82,6 @@ def test_the_census_gives_the_sex_away_by_relationship(adult):
     some = adult.head(6000)
     features = some[["relationship", "occupation", "hours_per_week", "education_num", "age"]].reset_index(drop=True)
     features = features.astype({"relationship": object, "occupation": object})
-    (found,) = find_proxies(sample_of(some["sex"].to_numpy(object), **features), "sex", source_column="sex", seed=0)
+    (found,) = find_proxies(sample_of(some["sex"].to_numpy(object), **features), "sex", source_columns=("sex",), seed=0)
     assert found.strongest[0].column == "relationship"
     assert found.auc.value > 0.9

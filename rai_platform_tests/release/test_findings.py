@@ -23,7 +23,10 @@ from rai_platform_tests.release.checks import UNSAID, check_of, verdict_on
 from rai_platform_tests.world import World, lending_attributes, told
 
 LEVELS = Levels(outer=0.05, inner=0.005)
-NOTHING_THERE = "nobody knows|there is no model|fewer than two groups|nobody has any benefit|no subgroup has 50 rows"
+NOTHING_THERE = (
+    "nobody knows|there is no model|fewer than two groups|nobody has any benefit|no subgroup has 50 rows|"
+    "there is no `(reference|conditional_on)`"
+)
 CASES = [(metric, asset) for metric, about in METRICS.items() for asset in about.assets]
 
 
@@ -50,7 +53,11 @@ def empty_report_of(asset: str, metric: str) -> Evidence:
     why = {metric: "nobody knows"}
     reports: dict[str, Evidence] = {
         "training_data": dataclasses.replace(
-            made.data_report("training", sex={"female": (9, 4), "male": (40, 20)}), measured={}, not_estimable=why
+            made.data_report("training", sex={"female": (9, 4), "male": (40, 20)}),
+            measured={},
+            not_estimable=why,
+            against_others={"sex": ()},
+            proxies={"sex": ()},
         ),
         "test_data": dataclasses.replace(made.data_report("test"), measured={}, not_estimable=why),
         "performance_report": made.performance(measured={}, not_estimable=why),
