@@ -99,6 +99,11 @@ def _about_the_design(definition: ModelDefinition, fairness: FairnessReport) -> 
         yield "No intersections are declared: people who belong to two groups at once were not looked at."
     if fairness.weighted:
         yield "Rows carry sampling weights: intervals rest on effective sample sizes and are approximate."
+    if spec.split.group_column is not None:
+        yield (
+            f"Rows of one {spec.split.group_column} resemble each other: intervals rest on effective sample sizes and are "
+            "approximate. The search for subgroups looks at one row of each, and calibration within groups at all of them."
+        )
     if spec.split.time_column is None and not spec.predictions:
         yield "The test data are of the same time as the training data; how the model does later is not known."
     for name, requirement in switched_off(definition).items():

@@ -10,7 +10,7 @@ from rai_platform.data.report import GroupAgainstOthers, MissingByGroup
 from rai_platform.data.sample import MISSING_GROUP, Sample, in_order
 from rai_platform.errors import UnknownColumn, UnsuitableData
 from rai_platform.spec.data import SensitiveFeature
-from rai_platform.statistics.estimates import Exact, effective_size
+from rai_platform.statistics.estimates import Exact, weighted_proportion
 
 STRATA = 5  # parts of a number that labels are compared within
 MOST_STRATA = 200  # values of a column within which labels are compared
@@ -40,8 +40,8 @@ def compare_groups(
                 n=int(member.sum()),
                 other_n=int((~member).sum()),
                 labels=_label_counts(member, positive, weight),
-                trials=_trials(weight[member], sample),
-                other_trials=_trials(weight[~member], sample),
+                trials=_trials(member, sample),
+                other_trials=_trials(~member, sample),
                 conditional=None if strata is None else _within(member, positive, weight, strata),
                 share=float(weight[member].sum() / weight[known].sum()) if known.any() else 0.0,
                 expected_share=(reference or {}).get(group),
@@ -141,8 +141,10 @@ def _within(
     )
 
 
-def _trials(weight: npt.NDArray[np.float64], sample: Sample) -> float:
-    return float(len(weight)) if sample.weight is None or len(weight) == 0 else effective_size(weight)
+def _trials(member: npt.NDArray[np.bool_], sample: Sample) -> float:
+    weight = None if sample.weight is None else sample.weight[member]
+    cluster = None if sample.cluster is None else sample.cluster[member]
+    return weighted_proportion(sample.y_true[member] == 1, weight, cluster).trials if member.any() else 0.0
 
 
 def _comparable(features: pd.DataFrame) -> pd.DataFrame:

@@ -156,7 +156,9 @@ def _group_labels(sample: Sample, feature: str) -> tuple[GroupLabels, ...]:
     for group in in_order(groups):
         member = groups == group
         labelled = weighted_proportion(
-            sample.y_true[member] == 1, None if sample.weight is None else sample.weight[member]
+            sample.y_true[member] == 1,
+            None if sample.weight is None else sample.weight[member],
+            None if sample.cluster is None else sample.cluster[member],
         )
         found.append(
             GroupLabels(

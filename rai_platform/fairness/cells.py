@@ -1,5 +1,6 @@
 """The table of counts that every group metric is a function of: group x y_true x y_pred."""
 
+import dataclasses
 import functools
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -27,12 +28,18 @@ class Cells:
         counts: rows of the data (groups, 4).
         weights: sums of sampling weights (groups, 4); equal to the counts where rows are not weighted.
         squares: sums of squared weights (groups, 4), from which effective sample sizes follow.
+        moments: where rows come in clusters, sums over clusters of the products of their weights in every two cells
+            (groups, 16): all that the variance of any rate needs. They are counted at once: a cluster may be on both
+            sides of any division into shards.
+        clusters: number of clusters (groups,); None where rows are independent.
     """
 
     groups: tuple[str, ...]
     counts: tuple[Row, ...]
     weights: tuple[Row, ...]
     squares: tuple[Row, ...]
+    moments: tuple[tuple[float, ...], ...] | None = None
+    clusters: tuple[int, ...] | None = None
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -62,6 +69,8 @@ class Cells:
             counts=(_total(self.counts),),
             weights=(_total(self.weights),),
             squares=(_total(self.squares),),
+            moments=None if self.moments is None else (tuple(map(sum, zip(*self.moments, strict=True))),),
+            clusters=None if self.clusters is None else (sum(self.clusters),),
         )
 
     def __add__(self, other: Self) -> Self:
@@ -80,8 +89,15 @@ class Cells:
         return left
 
     def _combined(self, other: Self, sign: float) -> Self:
+        """The sum or difference.
+
+        Raises:
+            ValueError: rows come in clusters: nobody knows which clusters are on both sides.
+        """
         from rai_platform.data.sample import in_order
 
+        if self.clusters is not None or other.clusters is not None:
+            raise ValueError("expected cells of independent rows: those of clusters are counted at once")
         groups = tuple(in_order((*self.groups, *other.groups)))
         mine, theirs = (dict(zip(cells.groups, range(len(cells.groups)), strict=True)) for cells in (self, other))
 
@@ -107,6 +123,8 @@ class Cells:
             counts=tuple(self.counts[at] for at in positions),
             weights=tuple(self.weights[at] for at in positions),
             squares=tuple(self.squares[at] for at in positions),
+            moments=None if self.moments is None else tuple(self.moments[at] for at in positions),
+            clusters=None if self.clusters is None else tuple(self.clusters[at] for at in positions),
         )
 
 
@@ -137,6 +155,38 @@ def count_cells(
     weighed = {} if weight is None else {"weight": weight}
     columns = Columns(groups=("group",), weight=None if weight is None else "weight")
     return tabulate(pl.DataFrame({**frame, **weighed}), columns).cells("group")
+
+
+def with_clusters(
+    cells: Cells,
+    groups: "npt.NDArray[np.object_]",
+    cell: "npt.NDArray[np.int64]",
+    weight: "npt.NDArray[np.float64] | None",
+    cluster: "npt.NDArray[np.int64]",
+) -> Cells:
+    """The cells, knowing which rows belong together.
+
+    Args:
+        cells: the counts of these rows.
+        groups: the group of every row (rows,).
+        cell: 2 y_true + y_pred of every row (rows,).
+        weight: sampling weights (rows,), or None.
+        cluster: the cluster of every row (rows,).
+    """
+    import numpy as np
+
+    place = {group: index for index, group in enumerate(cells.groups)}
+    of_group = np.array([place[group] for group in groups], dtype="int64")
+    cluster = np.unique(cluster, return_inverse=True)[1]
+    pairs, of_pair = np.unique(of_group * (int(cluster.max()) + 1) + cluster, return_inverse=True)
+    sums = np.bincount(of_pair * 4 + cell, weights=weight, minlength=4 * len(pairs)).reshape(-1, 4).astype("float64")
+    group_of_pair = pairs // (int(cluster.max()) + 1)
+    mine = [sums[group_of_pair == index] for index in range(len(cells.groups))]
+    return dataclasses.replace(
+        cells,
+        moments=tuple(tuple((part.T @ part).ravel().tolist()) for part in mine),
+        clusters=tuple(len(part) for part in mine),
+    )
 
 
 def _total(rows: tuple[Row, ...]) -> Row:

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rai_platform.fairness.cells import Cells
+from rai_platform.statistics.clusters import size_from_moments
 from rai_platform.statistics.estimates import Replicates
 from rai_platform.statistics.resampling import replicated
 
@@ -87,12 +88,31 @@ INDICES = {
 def measure_index(cells: Cells, index: Index, *, seed: int) -> Replicates | None:
     """An index with its bootstrap distribution; None where nobody has any benefit.
 
-    Weighted rows enter with their effective number.
+    Weighted rows enter with their effective number, rows of clusters with that of their mean benefit.
     """
     weights = np.asarray(cells.weights, dtype=float)
     squares = float(np.sum(cells.squares))
     effective = weights * (float(weights.sum()) / squares) if squares > 0 else weights
+    if cells.moments is not None:
+        effective = effective / _design_effect(cells)
     return replicated(index.of, effective, n=cells.n, seed=seed)
+
+
+def _design_effect(cells: Cells) -> float:
+    """How much larger clusters make the variance of the mean benefit, at least 1."""
+    weights, squares = (np.asarray(part, dtype=float).sum(axis=0) for part in (cells.weights, cells.squares))
+    moments = np.asarray(cells.moments, dtype=float).sum(axis=0).reshape(4, 4)
+    distance = BENEFIT - weights @ BENEFIT / weights.sum()
+    size = size_from_moments(
+        total=float(weights.sum()),
+        independent=float(squares @ distance**2),
+        clustered=float(distance @ moments @ distance),
+        squares=float(squares.sum()),
+        cluster_squares=float(moments.sum()),
+        clusters=sum(cells.clusters or (cells.n,)),
+        rows=cells.n,
+    )
+    return float(weights.sum()) ** 2 / float(squares.sum()) / size
 
 
 def _people(counts: Floats) -> tuple[Floats, Floats, Floats]:

@@ -1,11 +1,12 @@
 """What each group of people receives from a model: counted once, and searched for people whom nobody named."""
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import polars as pl
 
 from rai_platform.data.sample import Sample
-from rai_platform.fairness.cells import Cells
+from rai_platform.fairness.cells import Cells, with_clusters
 from rai_platform.fairness.indices import INDICES, measure_index
 from rai_platform.fairness.rates import ERROR_RATE, SELECTION_RATE
 from rai_platform.fairness.report import Discovery, FairnessReport, must_match
@@ -41,8 +42,12 @@ def measure_fairness(
     crossed = {
         feature: feature.split(INTERSECTION) if feature not in counted.attributes else [feature] for feature in features
     }
-    cells = {feature: counted.cells(*names) for feature, names in crossed.items()}
-    everybody = counted.cells().overall
+    cells = {
+        feature: _clustered(counted.cells(*names), sample.groups(feature).to_numpy(object), predictions, sample)
+        for feature, names in crossed.items()
+    }
+    everybody = counted.cells()
+    everybody = _clustered(everybody, np.full(sample.n, everybody.groups[0], dtype=object), predictions, sample)
     indices = {
         name: measure_index(everybody, index, seed=seed) for name, index in INDICES.items() if not index.between_groups
     }
@@ -83,15 +88,29 @@ def _counted(predictions: Predictions, sample: Sample) -> Tabulation:
     )
 
 
+def _clustered(cells: Cells, groups: npt.NDArray[np.object_], predictions: Predictions, sample: Sample) -> Cells:
+    if sample.cluster is None:
+        return cells
+    cell = 2 * sample.y_true.astype("int64") + predictions.y_pred.astype("int64")
+    return with_clusters(cells, groups, cell, sample.weight, sample.cluster)
+
+
 def _between(cells: Cells, seed: int) -> Estimate | None:
     return measure_index(cells, INDICES["between_group_entropy_index"], seed=seed)
 
 
 def _discoveries(predictions: Predictions, sample: Sample, seed: int) -> tuple[Discovery, ...]:
-    """Subgroups by the sensitive features and by what the model sees; rows count the same, whatever their weight."""
+    """Subgroups by the sensitive features and by what the model sees; rows count the same, whatever their weight.
+
+    Of every cluster one row is taken, drawn by chance: the search takes rows to be independent.
+    """
+    rng = np.random.default_rng(seed)
     rows = np.arange(sample.n)
-    if sample.n > MOST_SEARCHED:
-        rows = np.sort(np.random.default_rng(seed).choice(sample.n, MOST_SEARCHED, replace=False))
+    if sample.cluster is not None:
+        shuffled = rng.permutation(sample.n)
+        rows = np.sort(shuffled[np.unique(sample.cluster[shuffled], return_index=True)[1]])
+    if len(rows) > MOST_SEARCHED:
+        rows = np.sort(rng.choice(rows, MOST_SEARCHED, replace=False))
     sensitive = sample.sensitive_features
     others = [name for name in sample.features if name not in sensitive]
     table = pd.concat([sensitive, sample.features[others]], axis=1).iloc[rows].reset_index(drop=True)

@@ -92,11 +92,40 @@ def group_rates(cells: Cells, rate: Rate) -> dict[str, Proportion | None]:
 
 
 def proportion(cells: Cells, index: int, rate: Rate) -> Proportion | None:
-    """The rate of one group, with Kish's effective counts where rows are weighted."""
+    """The rate of one group, with effective counts where rows are weighted (Kish) or come in clusters (Korn, Graubard).
+
+    A cluster that is in several groups counts in each of them as if it were another; what its rows share makes a difference
+    between those groups smaller than it is taken to be.
+    """
     weights, squares = cells.weights[index], cells.squares[index]
     total = sum(weights[cell] for cell in rate.among)
     if total <= 0:
         return None
     effective = total**2 / sum(squares[cell] for cell in rate.among)
     n = round(sum(cells.counts[index][cell] for cell in rate.among))
+    if cells.moments is not None and cells.clusters is not None:
+        effective = _clustered(cells, index, rate, n)
     return Proportion(successes=sum(weights[cell] for cell in rate.of) / total * effective, trials=effective, n=n)
+
+
+def _clustered(cells: Cells, index: int, rate: Rate, n: int) -> float:
+    import numpy as np
+
+    from rai_platform.statistics.clusters import size_from_moments
+
+    assert cells.moments is not None  # noqa: S101 - asked before
+    assert cells.clusters is not None  # noqa: S101
+    weights, squares = np.array(cells.weights[index]), np.array(cells.squares[index])
+    moments = np.array(cells.moments[index]).reshape(4, 4)
+    among, of = (np.isin(range(4), part).astype("float64") for part in (rate.among, rate.of))
+    total = float(weights @ among)
+    distance = of - among * float(weights @ of) / total
+    return size_from_moments(
+        total=total,
+        independent=float(squares @ distance**2),
+        clustered=float(distance @ moments @ distance),
+        squares=float(squares @ among),
+        cluster_squares=float(among @ moments @ among),
+        clusters=min(cells.clusters[index], n),
+        rows=n,
+    )
