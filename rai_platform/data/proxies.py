@@ -15,7 +15,7 @@ from rai_platform.statistics.areas import roc_auc
 
 MOST_ROWS = 20_000
 FOLDS = 3
-LEAST_GROUP = 30  # rows of a group, and of everybody else, below which nothing is learned about it
+LEAST_GROUP = 30  # rows (or clusters) of a group, and of everybody else, below which nothing is learned about it
 STRONGEST = 5
 MOST_CATEGORIES = 30
 MOST_GROUPS = 8  # the largest of a feature; each is learned apart, in about a second
@@ -35,6 +35,7 @@ def find_proxies(
     rng = np.random.default_rng(seed)
     rows = np.sort(rng.choice(sample.n, min(sample.n, MOST_ROWS), replace=False))
     features = sample.features.iloc[rows].drop(columns=list(source_columns), errors="ignore")
+    cluster = None if sample.cluster is None else sample.cluster[rows]
     groups = sample.groups(feature).to_numpy(object)[rows]
     if features.shape[1] == 0:
         return ()
@@ -43,14 +44,14 @@ def find_proxies(
     names, sizes = np.unique(groups.astype(str), return_counts=True)
     for group in in_order(names[np.argsort(-sizes, kind="stable")][:MOST_GROUPS].tolist()):
         member = groups == group
-        if min(int(member.sum()), int((~member).sum())) < LEAST_GROUP:
+        if min(_people(member, cluster), _people(~member, cluster)) < LEAST_GROUP:
             continue
-        scores = _scores_on_other_rows(values, member, seed)
+        scores = _scores_on_other_rows(values, member, cluster, seed)
         found.append(
             ProxyFinding(
                 group=group,
-                auc=roc_auc(member.astype("int8"), scores, None),
-                strongest=_strongest(values, member, seed),
+                auc=roc_auc(member.astype("int8"), scores, None, cluster),
+                strongest=_strongest(values, member, cluster, seed),
             )
         )
         if len(set(groups)) == 2:  # the other group is everybody else, with the same columns
@@ -58,26 +59,43 @@ def find_proxies(
     return tuple(sorted(found, key=lambda each: -each.auc.value))
 
 
+def _people(member: npt.NDArray[np.bool_], cluster: npt.NDArray[np.int64] | None) -> int:
+    return int(member.sum()) if cluster is None else len(np.unique(cluster[member]))
+
+
 def _scores_on_other_rows(
-    values: dict[str, npt.NDArray[np.int64]], member: npt.NDArray[np.bool_], seed: int
+    values: dict[str, npt.NDArray[np.int64]],
+    member: npt.NDArray[np.bool_],
+    cluster: npt.NDArray[np.int64] | None,
+    seed: int,
 ) -> npt.NDArray[np.float64]:
-    """For every row the chance of being a member, learned from the rows of the other folds (rows,)."""
+    """For every row the chance of being a member, learned from the rows of the other folds (rows,).
+
+    Clusters stay in one fold: who knows a patient's other visits knows the patient.
+    """
     from sklearn.linear_model import LogisticRegression
-    from sklearn.model_selection import StratifiedKFold, cross_val_predict
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, cross_val_predict
     from sklearn.preprocessing import OneHotEncoder
 
     encoded = OneHotEncoder().fit_transform(np.column_stack(list(values.values())))
-    folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
+    division = StratifiedKFold if cluster is None else StratifiedGroupKFold
+    folds = division(FOLDS, shuffle=True, random_state=seed)
     learner = LogisticRegression(C=0.5, max_iter=300)
-    chances: npt.NDArray[np.float64] = cross_val_predict(learner, encoded, member, cv=folds, method="predict_proba")[
-        :, 1
-    ]
+    chances: npt.NDArray[np.float64] = cross_val_predict(
+        learner, encoded, member, groups=cluster, cv=folds, method="predict_proba"
+    )[:, 1]
     return chances
 
 
-def _strongest(values: dict[str, npt.NDArray[np.int64]], member: npt.NDArray[np.bool_], seed: int) -> tuple[Proxy, ...]:
+def _strongest(
+    values: dict[str, npt.NDArray[np.int64]],
+    member: npt.NDArray[np.bool_],
+    cluster: npt.NDArray[np.int64] | None,
+    seed: int,
+) -> tuple[Proxy, ...]:
     """The columns with the highest AUC by themselves; each value stands for how common members were in other folds."""
-    fold = np.random.default_rng(seed).integers(0, FOLDS, len(member))
+    of = np.arange(len(member)) if cluster is None else np.unique(cluster, return_inverse=True)[1]
+    fold = np.random.default_rng(seed).integers(0, FOLDS, int(of.max()) + 1)[of]
     found = []
     for name, value in values.items():
         shown = np.empty(len(member))

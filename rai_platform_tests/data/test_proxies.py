@@ -1,5 +1,7 @@
 """Proxies: what gives a protected attribute away is named, and what says nothing is not."""
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -85,3 +87,17 @@ def test_the_census_gives_the_sex_away_by_relationship(adult):
     (found,) = find_proxies(sample_of(some["sex"].to_numpy(object), **features), "sex", source_columns=("sex",), seed=0)
     assert found.strongest[0].column == "relationship"
     assert found.auc.value > 0.9
+
+
+def test_a_patients_other_visits_do_not_give_the_patient_away():
+    """What is the same at every visit of a patient says nothing about another patient."""
+    rng = np.random.default_rng(2)
+    patient = np.repeat(np.arange(200), 10)
+    sex = rng.choice(np.array(["f", "m"], dtype=object), 200)[patient]
+    file = np.array([f"file {number % 25}" for number in range(200)], dtype=object)
+    rows = sample_of(sex, ward=file[patient], pressure=rng.standard_normal(200)[patient])
+    (known,) = find_proxies(dataclasses.replace(rows, cluster=patient), "sex", source_columns=("sex",), seed=0)
+    (ignored,) = find_proxies(rows, "sex", source_columns=("sex",), seed=0)
+    assert ignored.auc.bounds().lower > 0.6
+    assert known.auc.bounds().lower < 0.5 < known.auc.bounds().upper
+    assert known.auc.standard_error > 2 * ignored.auc.standard_error
