@@ -17,7 +17,8 @@ from sklearn.metrics import accuracy_score
 
 from benchmarks.table import Claim, Goal, report
 from rai_platform.fairness.cells import count_cells
-from rai_platform.fairness.metrics import DISPARITIES, measure_disparity
+from rai_platform.fairness.disparities import measure_disparity
+from rai_platform.fairness.metrics import DISPARITIES
 
 METRICS = {
     "demographic_parity_difference": selection_rate,

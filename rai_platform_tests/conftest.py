@@ -5,9 +5,11 @@ from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from rai_platform.spec.model import ASSETS
+from rai_platform_tests.public_data import read_adult, read_compas, read_german
 from rai_platform_tests.world import World, told, unfair_data
 
 PROJECT = Path(__file__).parent.parent
@@ -73,3 +75,21 @@ def judged(judged_world: World, tmp_path: Path) -> World:
 def released(released_world: World, tmp_path: Path) -> World:
     """A copy of the released world to break."""
     return released_world.copy(tmp_path / "world")
+
+
+@pytest.fixture(scope="session")
+def compas(real_data: Path) -> pd.DataFrame:
+    """ProPublica's COMPAS table."""
+    return read_compas(real_data)
+
+
+@pytest.fixture(scope="session")
+def adult(real_data: Path) -> pd.DataFrame:
+    """The census, whole."""
+    return read_adult(real_data)
+
+
+@pytest.fixture(scope="session")
+def german(real_data: Path) -> pd.DataFrame:
+    """German Credit."""
+    return read_german(real_data)

@@ -143,7 +143,9 @@ def lending_attributes() -> dict[str, Any]:
             "target": "repaid",
             "exclude": ["approved", "sex"],
         },
-        "sensitive_features": [{"name": "sex"}],
+        "sensitive_features": [
+            {"name": "sex", "reference": {"female": 0.51, "male": 0.49}, "conditional_on": "purpose"}
+        ],
         "split": {"test_size": 0.5, "seed": 0},
         "estimator": {"type": "sklearn.linear_model.LogisticRegression", "params": {"max_iter": 500}},
         "policy": {

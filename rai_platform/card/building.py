@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from rai_platform.card.data_figures import data_figures, labels_of_groups, missing_rows, proxy_rows
 from rai_platform.card.document import (
     GroupShare,
     ModelCard,
@@ -179,6 +180,10 @@ def _training(definition: ModelDefinition, candidate: Candidate) -> TrainingSect
             for feature, groups in (report.groups if report else {}).items()
             for group in groups
         ),
+        figures=data_figures(report) if report else (),
+        labels=labels_of_groups(report) if report else (),
+        proxies=proxy_rows(report) if report else (),
+        missing=missing_rows(report) if report else (),
         versions=candidate.versions,
         warnings=candidate.warnings,
     )

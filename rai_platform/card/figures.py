@@ -12,7 +12,9 @@ from rai_platform.card.document import (
 )
 from rai_platform.explanations.report import ExplainedRow, Explanations
 from rai_platform.fairness.cells import Cells
-from rai_platform.fairness.metrics import DISPARITIES, RATES, Disparity, Rate, group_rates, measure_disparity
+from rai_platform.fairness.disparities import MeasuredDisparity, measure_disparities
+from rai_platform.fairness.metrics import DISPARITIES, MAIN_DISPARITIES, Disparity
+from rai_platform.fairness.rates import MAIN_RATES, Rate, group_rates
 from rai_platform.fairness.report import FairnessReport
 from rai_platform.performance.report import PerformanceReport
 from rai_platform.robustness.report import RobustnessScores
@@ -48,12 +50,14 @@ def performance_figures(report: PerformanceReport) -> tuple[Figure, ...]:
 
 
 def fairness_sections(report: FairnessReport) -> tuple[FeatureFairness, ...]:
-    """Every group of every feature, and every disparity."""
+    """Every group of every feature, and the disparities that a card has room for."""
+    shown = [DISPARITIES[name] for name in MAIN_DISPARITIES]
+    found = measure_disparities(report.cells, shown)
     return tuple(
         FeatureFairness(
             feature=feature,
             groups=group_rows(cells),
-            disparities=tuple(disparity_figure(cells, disparity) for disparity in DISPARITIES.values()),
+            disparities=tuple(_disparity_figure(*pair) for pair in zip(shown, found[feature], strict=True)),
         )
         for feature, cells in report.cells.items()
     )
@@ -61,16 +65,15 @@ def fairness_sections(report: FairnessReport) -> tuple[FeatureFairness, ...]:
 
 def group_rows(cells: Cells) -> tuple[GroupRow, ...]:
     """What every group received, with Wilson intervals."""
-    by_rate = {rate.name: group_rates(cells, rate) for rate in RATES}
+    by_rate = {rate.name: group_rates(cells, rate) for rate in MAIN_RATES}
     return tuple(
-        GroupRow(group=group, n=n, rates=tuple(_rate_figure(rate, by_rate[rate.name][group]) for rate in RATES))
+        GroupRow(group=group, n=n, rates=tuple(_rate_figure(rate, by_rate[rate.name][group]) for rate in MAIN_RATES))
         for group, n in zip(cells.groups, cells.sizes, strict=True)
     )
 
 
-def disparity_figure(cells: Cells, disparity: Disparity) -> Figure:
+def _disparity_figure(disparity: Disparity, found: MeasuredDisparity) -> Figure:
     """A disparity over all groups that have the rate at all, however small."""
-    found = measure_disparity(cells, disparity)
     why_not = None
     if found.estimate is None:
         why_not = "nobody is selected in any group" if found.compared else "fewer than two groups can be compared"

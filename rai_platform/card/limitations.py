@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from rai_platform.explanations.report import Explanations
-from rai_platform.fairness.metrics import RATES, group_rates
+from rai_platform.fairness.rates import MAIN_RATES, group_rates
 from rai_platform.fairness.report import FairnessReport
 from rai_platform.performance.report import PerformanceReport
 from rai_platform.robustness.report import RobustnessScores
@@ -61,7 +61,7 @@ def _about_groups(definition: ModelDefinition, fairness: FairnessReport) -> Iter
         small = [f"{group} ({n})" for group, n in zip(cells.groups, cells.sizes, strict=True) if n < minimum]
         if small:
             yield f"By {feature}, these groups have fewer than {minimum} rows and are not judged: {_listed(small)}."
-        for rate in RATES:
+        for rate in MAIN_RATES:
             known = group_rates(cells, rate)
             gone = [group for group, value in known.items() if value is None]
             if gone:
@@ -99,6 +99,11 @@ def _about_the_design(definition: ModelDefinition, fairness: FairnessReport) -> 
         yield "No intersections are declared: people who belong to two groups at once were not looked at."
     if fairness.weighted:
         yield "Rows carry sampling weights: intervals rest on effective sample sizes and are approximate."
+    if spec.split.group_column is not None:
+        yield (
+            f"Rows of one {spec.split.group_column} resemble each other: intervals rest on effective sample sizes and are "
+            "approximate. The search for subgroups looks at one row of each, and calibration within groups at all of them."
+        )
     if spec.split.time_column is None and not spec.predictions:
         yield "The test data are of the same time as the training data; how the model does later is not known."
     for name, requirement in switched_off(definition).items():

@@ -11,7 +11,7 @@ from rich.table import Table
 from rai_platform.console.doctor import Diagnosis, State
 from rai_platform.console.output import line
 from rai_platform.pipeline.status import ModelStatus
-from rai_platform.release.findings import number
+from rai_platform.release.finding import number
 from rai_platform.release.ledger import Entry
 from rai_platform.settings import Settings
 from rai_platform.spec.metrics import METRICS

@@ -116,6 +116,7 @@ class Judged:
     estimate: float | None
     interval: tuple[float, float] | None
     n: int
+    detectable: float | None
     limit: AtLeast | AtMost
     severity: Severity
     policy_digest: Digest

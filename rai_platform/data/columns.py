@@ -2,6 +2,7 @@
 
 import decimal
 import itertools
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -179,6 +180,13 @@ def cell_text(value: Cell | decimal.Decimal) -> str:
     return str(value)
 
 
+def bin_names(edges: Sequence[float]) -> list[str]:
+    """Names of the bins between edges: ``under 30``, ``30 to under 50``, ``50 and over``."""
+    said = [cell_text(edge) for edge in edges]
+    between = [f"{low} to under {high}" for low, high in itertools.pairwise(said)]
+    return [f"under {said[0]}", *between, f"{said[-1]} and over"]
+
+
 def as_text(column: pd.Series) -> pd.Series:
     """Every value as ``cell_text`` says it, None where it is missing (rows,)."""
     present = column.notna()
@@ -212,12 +220,7 @@ def _binned(column: pd.Series, edges: tuple[float, ...], *, where: str) -> pd.Se
     if not pd.api.types.is_numeric_dtype(column):
         raise UnsuitableData(f"`bins` are edges of numbers, but the column holds {column.dtype} values", where=where)
     values = column.to_numpy("float64", na_value=np.nan)
-    said = [cell_text(edge) for edge in edges]
-    names = [
-        f"under {said[0]}",
-        *(f"{low} to under {high}" for low, high in itertools.pairwise(said)),
-        f"{said[-1]} and over",
-    ]
+    names = bin_names(edges)
     named = np.array([*names, MISSING_GROUP], dtype=object)
     position = np.where(np.isnan(values), len(names), np.digitize(values, edges))
     return pd.Series(named[position], index=column.index, dtype=object)

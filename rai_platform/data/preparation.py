@@ -168,7 +168,7 @@ def to_sample(
     for names_crossed in spec.intersections:
         name = INTERSECTION.join(names_crossed)
         must_be_comparable(crossed(groups, name).nunique(), where=f"intersections, {name}")
-    categories = spec.data.categories
+    categories, group = spec.data.categories, spec.split.group_column
     typed = {
         name: typed_column(table[name], where=f"data.features, column {name!r}", is_category=name in categories)
         for name in names
@@ -182,6 +182,7 @@ def to_sample(
         record=record_hashes(table, telling),
         source=source.path if source.scheme else source.path.rsplit("/", 1)[-1],
         fingerprint=fingerprint(source),
+        cluster=None if group is None else pd.factorize(table[group], use_na_sentinel=False)[0].astype("int64"),
     )
 
 

@@ -34,6 +34,7 @@ class Sample:
         record: hash of the whole source row (rows,), to find the same person twice.
         source: the source in words.
         fingerprint: changes when the source changes.
+        cluster: a number for the patient or household that the row is of (rows,); None where rows are independent.
     """
 
     features: "pd.DataFrame"
@@ -44,6 +45,7 @@ class Sample:
     record: "npt.NDArray[np.uint64]"
     source: str
     fingerprint: str
+    cluster: "npt.NDArray[np.int64] | None" = None
 
     @property
     def n(self) -> int:
@@ -71,6 +73,7 @@ class Sample:
             record=self.record[rows],
             source=self.source,
             fingerprint=self.fingerprint,
+            cluster=None if self.cluster is None else self.cluster[rows],
         )
 
     def groups(self, feature: str) -> "pd.Series[str]":
@@ -107,7 +110,9 @@ class Sample:
             for prefix, columns in named.items()
         }
         weight = frame["weight"].to_numpy("float64") if "weight" in frame else None
+        cluster = frame["cluster"].to_numpy("int64") if "cluster" in frame else None
         return cls(
+            cluster=cluster,
             features=parts[FEATURE],
             sensitive_features=pd.DataFrame(parts[SENSITIVE]),
             weight=weight,
@@ -123,6 +128,8 @@ class Sample:
         columns: dict[str, object] = {"row_key": self.row_key, "record": self.record, "y_true": self.y_true}
         if self.weight is not None:
             columns["weight"] = self.weight
+        if self.cluster is not None:
+            columns["cluster"] = self.cluster
         columns |= {f"{SENSITIVE}{name}": self.sensitive_features[name].to_numpy() for name in self.sensitive_features}
         columns |= {f"{FEATURE}{name}": self.features[name].to_numpy() for name in self.features}
         return pd.DataFrame(columns)

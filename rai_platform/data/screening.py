@@ -7,12 +7,21 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from rai_platform.data.bias import (
+    compare_groups,
+    label_conflict_rate,
+    missing_by_group,
+    must_be_of_these_groups,
+    strata_of,
+)
 from rai_platform.data.copies import people_of, repeated_share, seen_share
 from rai_platform.data.preparation import PreparedData, normal_form, telling_columns
+from rai_platform.data.proxies import find_proxies
 from rai_platform.data.repeats import not_by_chance
-from rai_platform.data.report import ColumnSummary, DataReport, GroupLabels, Violation
+from rai_platform.data.report import ColumnSummary, DataReport, GroupAgainstOthers, GroupLabels, Violation
 from rai_platform.data.sample import Sample, in_order
 from rai_platform.data.schema import check_schema, infer_schema, read_schema
+from rai_platform.spec.data import INTERSECTION
 from rai_platform.spec.model import ModelSpec
 from rai_platform.statistics.estimates import Estimate, Exact, weighted_proportion
 
@@ -25,9 +34,19 @@ def screen_training_data(prepared: PreparedData, spec: ModelSpec) -> DataReport:
     measured: dict[str, Estimate] = {
         "missing_rate": Exact(value=float(sample.features.isna().mean().max()), n=sample.n),
         "duplicate_rate": _duplicate_rate(sample, sample, _copied(sample, prepared, prepared.training_table)),
+        "label_conflict_rate": label_conflict_rate(sample),
     }
     rules = _declared(sample, prepared.training_table, spec)
-    return _report("training", sample, spec, rules, measured, {})
+    report = _report("training", sample, spec, rules, measured, {})
+    return dataclasses.replace(
+        report,
+        against_others=_against_others(sample, prepared.training_table.iloc[sample.row_key], spec),
+        missing={feature: missing_by_group(sample, feature) for feature in spec.group_features},
+        proxies={
+            feature: find_proxies(sample, feature, source_columns=columns, seed=spec.split.seed)
+            for feature, columns in _source_columns(spec).items()
+        },
+    )
 
 
 def screen_test_data(prepared: PreparedData, spec: ModelSpec) -> DataReport:
@@ -45,6 +64,26 @@ def screen_test_data(prepared: PreparedData, spec: ModelSpec) -> DataReport:
     measured = {**repeated, "leakage_rate": _leakage_rate(sample, training, learned)}
     report = _report("test", sample, spec, _both(inferred, declared), measured, {})
     return dataclasses.replace(report, compared_with=training.digest)
+
+
+def _against_others(sample: Sample, table: pd.DataFrame, spec: ModelSpec) -> dict[str, tuple[GroupAgainstOthers, ...]]:
+    """Every group against everybody else; reference and strata are declared of single features, not of intersections."""
+    found = {}
+    for feature in spec.sensitive_features:
+        must_be_of_these_groups(feature, sample.groups(feature.name))
+        strata = strata_of(feature, table)
+        found[feature.name] = compare_groups(sample, feature.name, reference=feature.reference, strata=strata)
+    crossed = [name for name in spec.group_features if name not in found]
+    return found | {name: compare_groups(sample, name, reference=None, strata=None) for name in crossed}
+
+
+def _source_columns(spec: ModelSpec) -> dict[str, tuple[str, ...]]:
+    """The columns that each sensitive feature or intersection is read from."""
+    of = {feature.name: feature.source_column for feature in spec.sensitive_features}
+    return {
+        name: (of[name],) if name in of else tuple(of[part] for part in name.split(INTERSECTION))
+        for name in spec.group_features
+    }
 
 
 Found = tuple[npt.NDArray[np.bool_], tuple[Violation, ...]]
@@ -135,7 +174,9 @@ def _group_labels(sample: Sample, feature: str) -> tuple[GroupLabels, ...]:
     for group in in_order(groups):
         member = groups == group
         labelled = weighted_proportion(
-            sample.y_true[member] == 1, None if sample.weight is None else sample.weight[member]
+            sample.y_true[member] == 1,
+            None if sample.weight is None else sample.weight[member],
+            None if sample.cluster is None else sample.cluster[member],
         )
         found.append(
             GroupLabels(

@@ -58,7 +58,7 @@ def _report(
     size = np.abs(found.values)
     order = np.argsort(-np.average(size, axis=0, weights=weight), kind="stable")
     size, names = size[:, order], tuple(found.features[at] for at in order)
-    drawn = _drawn_again(size, weight, rng)
+    drawn = _drawn_again(size, weight, explained.cluster, rng)
     return Explanations(
         subject=subject,
         not_possible=None,
@@ -88,9 +88,13 @@ def _report(
     )
 
 
-def _drawn_again(size: Floats, weight: Floats, rng: np.random.Generator) -> Floats:
-    """Mean absolute attributions when the rows are drawn again (replicates, features)."""
-    counts = rng.multinomial(len(size), np.full(len(size), 1 / len(size)), size=REPLICATES) * weight
+def _drawn_again(
+    size: Floats, weight: Floats, cluster: npt.NDArray[np.int64] | None, rng: np.random.Generator
+) -> Floats:
+    """Mean absolute attributions when the rows, or whole clusters of them, are drawn again (replicates, features)."""
+    of = np.arange(len(size)) if cluster is None else np.unique(cluster, return_inverse=True)[1]
+    number = int(of.max()) + 1
+    counts = rng.multinomial(number, np.full(number, 1 / number), size=REPLICATES)[:, of] * weight
     drawn: Floats = counts @ size / counts.sum(axis=1, keepdims=True)
     return drawn
 

@@ -9,11 +9,12 @@ from sklearn.metrics import roc_curve
 from rai_platform.data.sample import Sample
 from rai_platform.fairness.report import must_match
 from rai_platform.performance.report import CalibrationBin, PerformanceReport
+from rai_platform.statistics.areas import roc_auc
+from rai_platform.statistics.clusters import clustered_variance
 from rai_platform.statistics.estimates import (
     Estimate,
     NormalEstimate,
     Replicates,
-    effective_size,
     paired_difference,
     weighted_mean,
     weighted_proportion,
@@ -45,18 +46,18 @@ def measure_performance(
         EvidenceMismatch: the predictions are about other data.
     """
     must_match(predictions, sample)
-    y_true, weight = sample.y_true, sample.weight
+    y_true, weight, cluster = sample.y_true, sample.weight, sample.cluster
     label_rate = float(np.average(y_true, weights=weight))
     majority = majority_label if majority_label is not None else int(label_rate >= 0.5)
     right = predictions.y_pred == y_true
     measured: dict[str, Estimate] = {
-        "accuracy": weighted_proportion(right, weight),
-        "accuracy_gain": paired_difference(right, y_true == majority, weight),
+        "accuracy": weighted_proportion(right, weight, cluster),
+        "accuracy_gain": paired_difference(right, y_true == majority, weight, cluster),
     }
     not_estimable: dict[str, str] = {}
     rows_of_rarer_label = int(np.bincount(y_true, minlength=2).min())
     if rows_of_rarer_label > 0:
-        measured["balanced_accuracy"] = balanced_accuracy(right, y_true, weight)
+        measured["balanced_accuracy"] = balanced_accuracy(right, y_true, weight, cluster)
     else:
         not_estimable["balanced_accuracy"] = "the test data hold only one label"
     if predictions.y_score is None:
@@ -64,11 +65,11 @@ def measure_performance(
     elif rows_of_rarer_label < 2:  # one row has no spread, so nobody would know how far off the area may be
         not_estimable["roc_auc"] = f"two rows of each label are needed, got {rows_of_rarer_label} of the rarer one"
     else:
-        measured["roc_auc"] = roc_auc(y_true, predictions.y_score, weight)
+        measured["roc_auc"] = roc_auc(y_true, predictions.y_score, weight, cluster)
     calibration: tuple[CalibrationBin, ...] = ()
     if predictions.y_score is not None and predictions.score_is_probability:
-        measured |= _probability_metrics(predictions.y_score, y_true, weight, seed)
-        calibration = calibration_bins(predictions.y_score, y_true, weight)
+        measured |= _probability_metrics(predictions.y_score, y_true, weight, cluster, seed)
+        calibration = calibration_bins(predictions.y_score, y_true, weight, cluster)
     else:
         why = NO_SCORES if predictions.y_score is None else "the scores are not probabilities"
         not_estimable |= dict.fromkeys(("log_loss", "brier_score", "expected_calibration_error"), why)
@@ -77,7 +78,7 @@ def measure_performance(
         n=sample.n,
         label_rate=label_rate,
         majority_label=majority,
-        majority_accuracy=weighted_proportion(y_true == majority, weight),
+        majority_accuracy=weighted_proportion(y_true == majority, weight, cluster),
         confusion=_confusion(y_true, predictions.y_pred),
         measured=measured,
         not_estimable=not_estimable,
@@ -88,7 +89,10 @@ def measure_performance(
 
 
 def balanced_accuracy(
-    right: npt.NDArray[np.bool_], y_true: npt.NDArray[np.int8], weight: Floats | None
+    right: npt.NDArray[np.bool_],
+    y_true: npt.NDArray[np.int8],
+    weight: Floats | None,
+    cluster: npt.NDArray[np.int64] | None = None,
 ) -> NormalEstimate:
     """The mean of true positive rate and true negative rate, with the error of a mean of two independent proportions."""
     rates = [
@@ -101,33 +105,21 @@ def balanced_accuracy(
         for rate in rates
     )
     value = sum(rate.value for rate in rates) / 2
-    return NormalEstimate(value=value, standard_error=math.sqrt(variance) / 2, n=len(right), most=1.0)
-
-
-def roc_auc(y_true: npt.NDArray[np.int8], y_score: Floats, weight: Floats | None) -> NormalEstimate:
-    """The chance that a positive row scores above a negative one, ties counting half, with DeLong's standard error.
-
-    Source: DeLong, DeLong and Clarke-Pearson, Comparing the areas under two or more correlated ROC curves,
-    Biometrics 44, 1988; weighted by the rows' sampling weights where there are any.
-    """
-    w = np.ones(len(y_true)) if weight is None else weight
-    positive = y_true == 1
-    above = _share_below(y_score[positive], y_score[~positive], w[~positive])
-    below = 1 - _share_below(y_score[~positive], y_score[positive], w[positive])
-    area = float(np.average(above, weights=w[positive]))
-    variance = sum(
-        float(np.sum(part**2 * (values - area) ** 2) / part.sum() ** 2) * len(part) / max(len(part) - 1, 1)
-        for values, part in ((above, w[positive]), (below, w[~positive]))
-    )
-    if area in (0.0, 1.0):
-        # Scores that separate the labels leave DeLong no spread to see; one row of each label on the wrong side does.
-        sizes = [effective_size(part) for part in (w[positive], w[~positive])]
-        variance = sum((size + 1) / (size + 2) ** 3 for size in sizes)
-    return NormalEstimate(value=area, standard_error=math.sqrt(variance), n=len(y_true), scale="logit", most=1.0)
+    variance /= 4
+    if cluster is not None:
+        w, influence = np.ones(len(right)) if weight is None else weight, np.empty(len(right))
+        for label, rate in enumerate(rates):
+            mine = y_true == label
+            influence[mine] = w[mine] * (right[mine] - rate.value) / w[mine].sum() / 2
+        variance = max(variance, clustered_variance(influence, cluster))
+    return NormalEstimate(value=value, standard_error=math.sqrt(variance), n=len(right), most=1.0)
 
 
 def calibration_bins(
-    y_score: Floats, y_true: npt.NDArray[np.int8], weight: Floats | None
+    y_score: Floats,
+    y_true: npt.NDArray[np.int8],
+    weight: Floats | None,
+    cluster: npt.NDArray[np.int64] | None = None,
 ) -> tuple[CalibrationBin, ...]:
     """Score against observed rate over ten bins of equal width; empty bins are left out."""
     which = np.minimum((y_score * BINS).astype("int64"), BINS - 1)
@@ -140,7 +132,9 @@ def calibration_bins(
                 CalibrationBin(
                     share=float(np.average(member, weights=weight)),
                     mean_score=float(np.average(y_score[member], weights=inside)),
-                    observed=weighted_proportion(y_true[member] == 1, inside),
+                    observed=weighted_proportion(
+                        y_true[member] == 1, inside, None if cluster is None else cluster[member]
+                    ),
                 )
             )
     return tuple(found)
@@ -171,25 +165,21 @@ def expected_calibration_error(bins: tuple[CalibrationBin, ...], *, seed: int) -
 
 
 def _probability_metrics(
-    y_score: Floats, y_true: npt.NDArray[np.int8], weight: Floats | None, seed: int
+    y_score: Floats,
+    y_true: npt.NDArray[np.int8],
+    weight: Floats | None,
+    cluster: npt.NDArray[np.int64] | None,
+    seed: int,
 ) -> dict[str, Estimate]:
     clipped = np.clip(y_score, LEAST_PROBABILITY, 1 - LEAST_PROBABILITY)
     losses = -np.where(y_true == 1, np.log(clipped), np.log1p(-clipped))
     return {
-        "log_loss": weighted_mean(losses, weight),
-        "brier_score": weighted_mean((y_score - y_true) ** 2, weight, most=1.0),
-        "expected_calibration_error": expected_calibration_error(calibration_bins(y_score, y_true, weight), seed=seed),
+        "log_loss": weighted_mean(losses, weight, cluster),
+        "brier_score": weighted_mean((y_score - y_true) ** 2, weight, cluster, most=1.0),
+        "expected_calibration_error": expected_calibration_error(
+            calibration_bins(y_score, y_true, weight, cluster), seed=seed
+        ),
     }
-
-
-def _share_below(scores: Floats, others: Floats, weight: Floats) -> Floats:
-    """For every score the weighted share of the others that lie below it, ties counting half."""
-    order = np.argsort(others, kind="stable")
-    ranked, cumulative = others[order], np.concatenate([[0.0], np.cumsum(weight[order])])
-    below = cumulative[np.searchsorted(ranked, scores, side="left")]
-    up_to = cumulative[np.searchsorted(ranked, scores, side="right")]
-    share: Floats = (below + up_to) / 2 / cumulative[-1]
-    return share
 
 
 def _confusion(y_true: npt.NDArray[np.int8], y_pred: npt.NDArray[np.int8]) -> tuple[int, int, int, int]:

@@ -5,7 +5,9 @@ from collections.abc import Mapping
 from rai_platform.card.building import Evidence, Judged, build_card
 from rai_platform.card.document import ModelCard
 from rai_platform.card.figures import PERFORMANCE_ORDER
-from rai_platform.fairness.metrics import DISPARITIES, RATES, group_rates, measure_disparity
+from rai_platform.fairness.disparities import measure_disparities
+from rai_platform.fairness.metrics import DISPARITIES
+from rai_platform.fairness.rates import RATES, group_rates
 from rai_platform.pipeline.code_versions import code_versions
 from rai_platform.pipeline.steps import Step
 from rai_platform.release.decision import choose_verdicts, disclosures, earlier_verdicts, nothing_asked_for
@@ -106,12 +108,15 @@ def figures(evidence: Evidence) -> Mapping[str, float | None]:
         f"performance.{name}": measured.value if (measured := evidence.performance.measured.get(name)) else None
         for name in PERFORMANCE_ORDER
     }
-    for feature, cells in evidence.fairness.cells.items():
-        for disparity in DISPARITIES.values():
-            named[f"fairness.{disparity.name}.{feature}"] = measure_disparity(cells, disparity).estimate
+    disparities = list(DISPARITIES.values())
+    for feature, found in measure_disparities(evidence.fairness.cells, disparities).items():
+        for disparity, apart in zip(disparities, found, strict=True):
+            named[f"fairness.{disparity.name}.{feature}"] = apart.estimate
         for rate in RATES:
-            for group, value in group_rates(cells, rate).items():
+            for group, value in group_rates(evidence.fairness.cells[feature], rate).items():
                 named[f"fairness.{rate.name}.{feature}.{group}"] = value.value if value else None
+    for name, index in evidence.fairness.measured.items():
+        named[f"fairness.{name}"] = index.value
     for row in evidence.explanations.importance:
         named[f"explanation.mean_abs_shap.{row.feature}"] = row.mean_absolute
     named["explanation.additivity_error"] = evidence.explanations.additivity_error

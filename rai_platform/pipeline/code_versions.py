@@ -18,7 +18,14 @@ STAGES: dict[str, tuple[str, ...]] = {
     "model_card": ("card",),
     "production_model": ("release", "registry"),
 }
-JUDGING = ("statistics", "release/findings.py", "release/judgement.py")
+JUDGING = (
+    "statistics",
+    "release/finding.py",
+    "release/findings.py",
+    "release/data_findings.py",
+    "release/fairness_findings.py",
+    "release/judgement.py",
+)
 
 
 @functools.cache

@@ -9,7 +9,7 @@ from rai_platform.pipeline.code_versions import code_version
 from rai_platform.pipeline.steps import Step
 from rai_platform.pipeline.values import LEDGER_ENTRY, Page
 from rai_platform.release.decision import reason_against
-from rai_platform.release.findings import in_words
+from rai_platform.release.finding import in_words
 from rai_platform.release.ledger import Entry
 from rai_platform.release.records import refusal_entry, started_entry, verdict_entry
 from rai_platform.spec.metrics import METRICS

@@ -13,7 +13,7 @@ from rai_platform.performance.report import PerformanceReport
 from rai_platform.pipeline.metadata_values import Rows, digests, number, picture, range_of, table, text, wide_table
 from rai_platform.pipeline.releasing import Released
 from rai_platform.pipeline.values import LEDGER_ENTRY, Page
-from rai_platform.release.findings import in_words
+from rai_platform.release.finding import in_words
 from rai_platform.robustness.report import RobustnessScores
 from rai_platform.spec.policy import requirement_for
 from rai_platform.spec.reading import ModelDefinition
@@ -101,9 +101,45 @@ def data_page(report: DataReport) -> Page:
                 for group in groups
             ]
         ),
+        **_bias_before_training(report),
         "columns": table(columns),
         **digests(data=report.data_digest),
     }
+
+
+def _bias_before_training(report: DataReport) -> Page:
+    """Measured of training data alone: labels, proxies and missing values by group."""
+    from rai_platform.card.data_figures import labels_of_groups, missing_rows, proxy_rows
+
+    shown: dict[str, Rows] = {
+        "labels of a group against everybody else": [
+            {
+                "group": f"{in_words(row.feature)}: {row.group}",
+                "reference share": "–" if row.expected_share is None else f"{row.expected_share:.1%}",
+                **{name: "–" if value is None else f"{value:.3f}" for name, value in row.measures.items()},
+            }
+            for row in labels_of_groups(report)
+        ],
+        "what gives groups away": [
+            {
+                "group": f"{in_words(row.feature)}: {row.group}",
+                "AUC": f"{row.auc.value:.3f}",
+                "strongest columns": ", ".join(f"{column} {auc:.3f}" for column, auc in row.strongest),
+            }
+            for row in proxy_rows(report)
+        ],
+        "missing values by group": [
+            {
+                "column": f"{row.column}, by {in_words(row.feature)}",
+                "missing": ", ".join(f"{group} {rate:.1%}" for group, rate in row.rates.items()),
+            }
+            for row in missing_rows(report)
+        ],
+        "all rows": [
+            {"figure": in_words(name), "value": f"{each.value:.4f}"} for name, each in report.measured.items()
+        ],
+    }
+    return {name: table(rows) for name, rows in shown.items() if rows}
 
 
 def _candidate_page(candidate: Candidate) -> Page:

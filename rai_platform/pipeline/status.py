@@ -86,6 +86,7 @@ def verdict_json(verdict: Verdict) -> dict[str, Any]:
         "estimate": verdict.estimate,
         "interval": _interval_json(verdict.interval),
         "n": verdict.n,
+        "detectable": verdict.detectable,
         "limit": _limit_json(verdict.limit),
         "severity": verdict.severity,
         "policy_digest": verdict.policy_digest,

@@ -10,7 +10,7 @@ import dagster as dg
 from rai_platform.data.sample import Sample
 from rai_platform.errors import EvidenceMismatch
 from rai_platform.explanations.report import Explanations, nothing_to_explain
-from rai_platform.fairness.report import FairnessReport, measure_fairness
+from rai_platform.fairness.report import FairnessReport
 from rai_platform.home import Home
 from rai_platform.performance.report import PerformanceReport
 from rai_platform.pipeline.code_versions import code_version
@@ -164,10 +164,13 @@ def performance_report(step: Step, candidate_model: Candidate, predictions: Pred
 
 def fairness_report(step: Step, predictions: Predictions, test_data: Sample) -> Produced:
     """What each group of people receives from the candidate: rates with intervals, and how far apart they are."""
+    from rai_platform.fairness.measurement import measure_fairness
+
     report = measure_fairness(
         predictions,
         test_data,
         features=step.definition.spec.group_features,
+        seed=seed_for(predictions.subject, "fairness_report"),
         code_version=code_version("fairness_report"),
     )
     return _stored(step, report)

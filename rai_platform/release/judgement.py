@@ -1,6 +1,7 @@
 """From a finding to a verdict: PASS, FAIL, or not enough evidence to say."""
 
-from rai_platform.release.findings import Evidence, Finding, Levels, find, number
+from rai_platform.release.finding import Finding, Levels, number
+from rai_platform.release.findings import Evidence, find
 from rai_platform.spec.policy import Insufficient, Policy
 from rai_platform.spec.reading import ModelDefinition
 from rai_platform.spec.requirements import RequiredCheck, required_checks
@@ -36,7 +37,7 @@ def judge(
         check,
         evidence,
         levels=levels(definition),
-        minimum_group_size=policy.minimum_group_size,
+        policy=policy,
         sensitive_columns={feature.name: feature.source_column for feature in definition.spec.sensitive_features},
     )
     limit = requirement.limit(policy.rule)
@@ -56,6 +57,7 @@ def judge(
         estimate=finding.value,
         interval=finding.bounds,
         n=finding.n,
+        detectable=finding.detectable,
         limit=limit,
         severity=check.severity,
         policy_digest=policy.digest,
@@ -89,6 +91,8 @@ def outcome_of(
 def reason_for(finding: Finding, limit: Limit, outcome: Outcome, policy: Policy, on_insufficient: Insufficient) -> str:
     """The verdict in one or two sentences, for a person who answers for the model."""
     told = _judged(finding, limit, outcome, policy)
+    if outcome == "INSUFFICIENT_EVIDENCE" and finding.needed is not None:
+        told = f"{told[:-1]}; {finding.needed}."
     if finding.left_out:
         apart = "; ".join(f"{group} ({why})" for group, why in finding.left_out.items())
         named = on_insufficient == "disclose"

@@ -58,7 +58,7 @@ def measure_robustness(
         subject=subject,
         not_possible=None,
         n=sample.n,
-        untouched=weighted_proportion(before == sample.y_true, sample.weight),
+        untouched=weighted_proportion(before == sample.y_true, sample.weight, sample.cluster),
         scores=tuple(scores),
         not_estimable=not_estimable,
         left_alone=left_alone,
@@ -85,21 +85,26 @@ def _score(
     return RobustnessScore(
         perturbation=perturbation,
         strength=strength,
-        accuracy=weighted_proportion(right, sample.weight),
-        drop=paired_difference(before == sample.y_true, right, sample.weight),
-        flipped=weighted_proportion(before != after, sample.weight),
+        accuracy=weighted_proportion(right, sample.weight, sample.cluster),
+        drop=paired_difference(before == sample.y_true, right, sample.weight, sample.cluster),
+        flipped=weighted_proportion(before != after, sample.weight, sample.cluster),
         by_group={
-            str(feature): _by_group(right, sample.sensitive_features[feature], sample.weight)
+            str(feature): _by_group(right, sample.sensitive_features[feature], sample.weight, sample.cluster)
             for feature in sample.sensitive_features
         },
     )
 
 
 def _by_group(
-    right: npt.NDArray[np.bool_], groups: pd.Series, weight: npt.NDArray[np.float64] | None
+    right: npt.NDArray[np.bool_],
+    groups: pd.Series,
+    weight: npt.NDArray[np.float64] | None,
+    cluster: npt.NDArray[np.int64] | None,
 ) -> dict[str, Proportion]:
     found = {}
     for group in sorted(set(groups)):
         member = (groups == group).to_numpy()
-        found[str(group)] = weighted_proportion(right[member], None if weight is None else weight[member])
+        found[str(group)] = weighted_proportion(
+            right[member], *(None if each is None else each[member] for each in (weight, cluster))
+        )
     return found

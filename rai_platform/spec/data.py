@@ -10,6 +10,7 @@ from rai_platform.spec.policy import Strict
 Cell = str | bool | int | float
 Location = Annotated[str, Field(min_length=1)]
 INTERSECTION = "_x_"  # between the names of features that are crossed
+LEEWAY = 0.01  # of shares that were rounded before they were written down
 
 
 class Source(Strict):
@@ -100,6 +101,26 @@ class SensitiveFeature(Strict):
     bins: tuple[float, ...] | dict[str, tuple[Cell, ...]] | None = Field(
         default=None, description="Edges for a number (`[25, 40, 60]`), or groups of values (`{female: [A92, A95]}`)."
     )
+    reference: dict[str, float] | None = Field(
+        default=None,
+        description="Shares of the groups in the population that the model is for, `{female: 0.51, male: 0.49}`.",
+    )
+    conditional_on: str | None = Field(
+        default=None,
+        description="A column that may account for a difference in labels (a department): the difference is also measured "
+        "within its values.",
+    )
+
+    @model_validator(mode="after")
+    def _shares_add_up(self) -> Self:
+        if self.reference is None:
+            return self
+        shares = list(self.reference.values())
+        if min(shares, default=0.0) <= 0 or abs(sum(shares) - 1) > LEEWAY:
+            raise ValueError(
+                f"`reference` are the shares of a population: expected numbers above 0 that add up to 1, got {sum(shares):g}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _edges_rise(self) -> Self:

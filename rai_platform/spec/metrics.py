@@ -33,8 +33,20 @@ def _fairness(good: Literal["high", "low"], meaning: str) -> Metric:
     return Metric(assets=("fairness_report",), good=good, by_group=True, meaning=meaning)
 
 
+def _data(good: Literal["high", "low"], meaning: str, *, is_share: bool = True) -> Metric:
+    return Metric(assets=("training_data",), good=good, by_group=True, meaning=meaning, is_share=is_share)
+
+
 def _performance(good: Literal["high", "low"], meaning: str, *, is_share: bool = True) -> Metric:
     return Metric(assets=("performance_report",), good=good, by_group=False, meaning=meaning, is_share=is_share)
+
+
+def _apart(name: str, rate: str) -> dict[str, Metric]:
+    """Difference and ratio of a rate over groups."""
+    return {
+        f"{name}_difference": _fairness("low", f"highest {rate} of a group minus the lowest"),
+        f"{name}_ratio": _fairness("high", f"lowest {rate} of a group, divided by the highest"),
+    }
 
 
 def _robustness(meaning: str, *, strength_is_share: bool = False) -> Metric:
@@ -86,6 +98,31 @@ METRICS: dict[str, Metric] = {
         by_group=True,
         meaning="lowest share of positive labels in a group, divided by the highest",
     ),
+    "label_conflict_rate": Metric(
+        assets=("training_data",),
+        good="low",
+        by_group=False,
+        meaning="share of rows that are like another row in every feature and have another label",
+    ),
+    "representation_ratio": _data(
+        "high", "smallest share of a group in the rows, divided by its share in the reference population"
+    ),
+    "class_imbalance": _data("low", "everybody else minus the smallest group, divided by all rows"),
+    "label_rate_gap": _data(
+        "low", "largest difference in the share of positive labels between a group and everybody else"
+    ),
+    "kullback_leibler_divergence": _data(
+        "low", "largest divergence of a group's labels from everybody else's", is_share=False
+    ),
+    "jensen_shannon_divergence": _data("low", "largest symmetric divergence of a group's labels from everybody else's"),
+    "lp_norm": _data("low", "largest Euclidean distance of a group's labels from everybody else's", is_share=False),
+    "total_variation_distance": _data("low", "largest half-summed distance of a group's labels from everybody else's"),
+    "kolmogorov_smirnov_distance": _data("low", "largest single difference of a group's labels from everybody else's"),
+    "conditional_demographic_disparity": _data(
+        "low", "largest difference of a group's shares among rejected and accepted, within the values of a column"
+    ),
+    "missing_rate_difference": _data("low", "largest difference between groups in the missing values of a column"),
+    "proxy_auc": _data("low", "how well a group can be told from the model's other columns"),
     "accuracy": _performance("high", "share of decisions that agree with the label"),
     "balanced_accuracy": _performance("high", "mean of true positive rate and true negative rate"),
     "roc_auc": _performance("high", "chance that a positive row scores above a negative one"),
@@ -94,18 +131,43 @@ METRICS: dict[str, Metric] = {
     "expected_calibration_error": _performance("low", "mean distance of score and observed rate over ten bins"),
     "accuracy_gain": _performance("high", "accuracy above that of always giving the majority's answer"),
     "disparate_impact": _fairness("high", "lowest selection rate of a group, divided by the highest"),
-    "demographic_parity_difference": _fairness("low", "highest selection rate of a group minus the lowest"),
-    "demographic_parity_ratio": _fairness("high", "lowest selection rate of a group, divided by the highest"),
     "equalized_odds_difference": _fairness(
         "low", "the larger of the differences in true positive rate and in false positive rate"
     ),
     "equalized_odds_ratio": _fairness(
         "high", "the smaller of the ratios in true positive rate and in false positive rate"
     ),
-    "equal_opportunity_difference": _fairness("low", "highest true positive rate of a group minus the lowest"),
-    "false_positive_rate_difference": _fairness("low", "highest false positive rate of a group minus the lowest"),
-    "precision_difference": _fairness("low", "highest precision of a group minus the lowest"),
-    "accuracy_difference": _fairness("low", "highest accuracy of a group minus the lowest"),
+    "average_odds_difference": _fairness(
+        "low", "the mean of the differences in true positive rate and in false positive rate"
+    ),
+    **_apart("demographic_parity", "selection rate"),
+    **_apart("equal_opportunity", "true positive rate"),
+    **{
+        name: metric
+        for rate in (
+            "false_positive_rate",
+            "true_negative_rate",
+            "false_negative_rate",
+            "precision",
+            "false_discovery_rate",
+            "negative_predictive_value",
+            "false_omission_rate",
+            "accuracy",
+            "error_rate",
+        )
+        for name, metric in _apart(rate, rate.replace("_", " ")).items()
+    },
+    "between_group_entropy_index": _fairness("low", "inequality of benefit that lies between groups, not within them"),
+    **{
+        name: Metric(assets=("fairness_report",), good="low", by_group=False, meaning=meaning)
+        for name, meaning in {
+            "generalized_entropy_index": "inequality of benefit over all people, with alpha 2",
+            "theil_index": "inequality of benefit over all people, with alpha 1",
+            "coefficient_of_variation": "standard deviation of the benefit, divided by its mean",
+            "subgroup_selection_rate_gap": "largest difference in selection rate of a subgroup that a search puts forward",
+            "subgroup_error_rate_gap": "largest difference in error rate of a subgroup that a search puts forward",
+        }.items()
+    },
     "forbidden_features_in_top": Metric(
         assets=("shap_explanations",),
         good="low",

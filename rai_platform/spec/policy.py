@@ -20,6 +20,15 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, ser_json_inf_nan="strings")
 
 
+class ReferenceGroup(Strict):
+    """The group that all others are compared with."""
+
+    group: str
+
+
+Reference = Literal["best", "largest"] | ReferenceGroup
+
+
 class Requirement(Strict):
     """One limit on one metric."""
 
@@ -40,6 +49,11 @@ class Requirement(Strict):
     on_insufficient_evidence: Insufficient | None = Field(
         default=None,
         description="What happens with groups below the minimum group size: `refuse`, or `disclose` them and judge the rest.",
+    )
+    reference: Reference | None = Field(
+        default=None,
+        description="Fairness: whom groups are compared with. `best`: every group with every other, so with the one that "
+        "fares best; `largest`; or `{group: NAME}`. The policy's by default.",
     )
     strength: float | None = Field(default=None, gt=0, description="Robustness: the strength of the perturbation.")
     top: int | None = Field(
@@ -74,6 +88,8 @@ class Requirement(Strict):
             )
         if not metric.by_group and self.sensitive_features != "all":
             raise ValueError(f"{self.metric} is judged once, not by group: leave out `sensitive_features`")
+        if self.reference is not None and metric.assets != ("fairness_report",):
+            raise ValueError(f"{self.metric} compares no groups of people: leave out `reference`")
         for option in ("strength", "top", "features"):
             if getattr(self, option) is not None and option not in metric.options:
                 raise ValueError(f"{self.metric} takes no `{option}`")
@@ -97,6 +113,7 @@ class Policy(Strict):
     )
     rule: Rule = "interval"
     on_insufficient_evidence: Insufficient = "refuse"
+    reference: Reference = Field(default="best", description="Whom groups are compared with.")
     requirements: tuple[Requirement, ...] = ()
     rules_digest: str | None = Field(
         default=None, description="SHA-256 of the model's `data.rules`, which decide what breaks the schema."
@@ -118,6 +135,7 @@ class PolicyOverlay(Strict):
     minimum_group_size: Annotated[int | None, Field(ge=1)] = None
     rule: Rule | None = None
     on_insufficient_evidence: Insufficient | None = None
+    reference: Reference | None = None
     requirements: tuple[Requirement, ...] = ()
 
     def over(self, default: Policy) -> Policy:

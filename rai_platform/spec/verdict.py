@@ -59,6 +59,7 @@ class Verdict:
         estimate: the measured value; None where it cannot be estimated.
         interval: the interval that was judged; None where there is none.
         n: rows that the estimate rests on.
+        detectable: the smallest disparity that these rows would have shown; None where that is not asked, or none would.
         limit: what the policy asks for.
         severity: whether release depends on it.
         policy_digest: the policy it was judged under.
@@ -80,6 +81,7 @@ class Verdict:
     estimate: float | None
     interval: Interval | None
     n: int
+    detectable: float | None = None
     limit: Limit
     severity: Severity = "block"
     policy_digest: str

@@ -157,49 +157,83 @@ class Replicates:
 Estimate = Annotated[Proportion | PairedDifference | NormalEstimate | Exact | Replicates, Field(discriminator="kind")]
 
 
-def weighted_proportion(succeeded: "npt.NDArray[np.bool_]", weight: "npt.NDArray[np.float64] | None") -> Proportion:
-    """The share of rows that succeeded, with Kish's effective sample size where rows are weighted.
+def weighted_proportion(
+    succeeded: "npt.NDArray[np.bool_]",
+    weight: "npt.NDArray[np.float64] | None",
+    cluster: "npt.NDArray[np.int64] | None" = None,
+) -> Proportion:
+    """The share of rows that succeeded, with an effective sample size where rows are weighted (Kish) or clustered.
 
     Args:
         succeeded: (rows,), at least one row.
         weight: (rows,), or None.
+        cluster: the cluster of every row (rows,), or None where rows are independent.
     """
     rows = len(succeeded)
-    if weight is None:
+    if weight is None and cluster is None:
         return Proportion(successes=float(succeeded.sum()), trials=float(rows), n=rows)
-    effective = effective_size(weight)
+    effective = _effective(succeeded.astype("float64"), weight, cluster)
+    if weight is None:
+        return Proportion(successes=float(succeeded.mean()) * effective, trials=effective, n=rows)
     return Proportion(successes=float(weight[succeeded].sum() / weight.sum()) * effective, trials=effective, n=rows)
 
 
 def paired_difference(
-    first: "npt.NDArray[np.bool_]", second: "npt.NDArray[np.bool_]", weight: "npt.NDArray[np.float64] | None"
+    first: "npt.NDArray[np.bool_]",
+    second: "npt.NDArray[np.bool_]",
+    weight: "npt.NDArray[np.float64] | None",
+    cluster: "npt.NDArray[np.int64] | None" = None,
 ) -> PairedDifference:
     """The share of rows on which the first succeeded minus that of the second, rows matched; arguments (rows,)."""
+    import numpy as np
+
     rows = len(first)
-    if weight is None:
+    if weight is None and cluster is None:
         only_first, only_second = float((first & ~second).sum()), float((second & ~first).sum())
         return PairedDifference(first_only=only_first, second_only=only_second, trials=float(rows), n=rows)
-    effective = effective_size(weight)
-    scale = effective / weight.sum()
+    w = np.ones(rows) if weight is None else weight
+    effective = _effective(first.astype("float64") - second, weight, cluster)
+    scale = effective / w.sum()
     return PairedDifference(
-        first_only=float(weight[first & ~second].sum() * scale),
-        second_only=float(weight[second & ~first].sum() * scale),
+        first_only=float(w[first & ~second].sum() * scale),
+        second_only=float(w[second & ~first].sum() * scale),
         trials=effective,
         n=rows,
     )
 
 
 def weighted_mean(
-    values: "npt.NDArray[np.float64]", weight: "npt.NDArray[np.float64] | None", *, most: float | None = None
+    values: "npt.NDArray[np.float64]",
+    weight: "npt.NDArray[np.float64] | None",
+    cluster: "npt.NDArray[np.int64] | None" = None,
+    *,
+    most: float | None = None,
 ) -> NormalEstimate:
-    """The mean of values (rows,) with the standard error of a weighted mean (linearized)."""
+    """The mean of values (rows,) with the standard error of a weighted mean (linearized), over clusters where there are any."""
     import numpy as np
 
     rows = len(values)
     w = np.ones(rows) if weight is None else weight
     mean = float(np.average(values, weights=w))
     error = float(np.sqrt(np.sum(w**2 * (values - mean) ** 2)) / w.sum()) * math.sqrt(rows / max(rows - 1, 1))
+    if cluster is not None:
+        from rai_platform.statistics.clusters import clustered_variance
+
+        error = max(error, math.sqrt(clustered_variance(w * (values - mean) / w.sum(), cluster)))
     return NormalEstimate(value=mean, standard_error=error, n=rows, most=most)
+
+
+def _effective(
+    values: "npt.NDArray[np.float64]",
+    weight: "npt.NDArray[np.float64] | None",
+    cluster: "npt.NDArray[np.int64] | None",
+) -> float:
+    """The effective number of rows behind a mean (Kish, or over clusters); rows are weighted, clustered or both."""
+    if cluster is not None:
+        from rai_platform.statistics.clusters import clustered_size
+
+        return clustered_size(values, weight, cluster)
+    return float(len(values)) if weight is None else effective_size(weight)
 
 
 def effective_size(weight: "npt.NDArray[np.float64]") -> float:

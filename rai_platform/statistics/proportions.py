@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 
-BISECTIONS = 60  # halves an interval of width 40 to below 1e-16
+BISECTIONS = 50  # halves an interval of width 40 to below 1e-13
 LARGEST_LOG_RATIO = 20.0  # ratios are sought between e^-20 and e^20
 
 
@@ -46,12 +46,20 @@ def difference_bounds(x1: Floats, n1: Floats, x2: Floats, n2: Floats, *, z: floa
     observed = x1 / n1 - x2 / n2
 
     def statistic(delta: Floats) -> Floats:
-        p1, p2 = _likeliest_with_difference(delta, x1, n1, x2, n2)
-        return _standardized(observed - delta, p1 * (1 - p1) / n1 + p2 * (1 - p2) / n2, n1 + n2)
+        return difference_statistic(delta, x1, n1, x2, n2)
 
     lower = _falling_root(statistic, np.full_like(observed, -1.0), observed, target=z)
     upper = _falling_root(statistic, observed, np.full_like(observed, 1.0), target=-z)
     return lower, upper
+
+
+def difference_statistic(delta: Floats, x1: Floats, n1: Floats, x2: Floats, n2: Floats) -> Floats:
+    """How many standard errors the observed difference lies above ``delta`` (pairs,); falls as ``delta`` rises.
+
+    The error is that of the likeliest rates whose difference is ``delta``. Arguments as in ``difference_bounds``.
+    """
+    p1, p2 = _likeliest_with_difference(delta, x1, n1, x2, n2)
+    return _standardized(x1 / n1 - x2 / n2 - delta, p1 * (1 - p1) / n1 + p2 * (1 - p2) / n2, n1 + n2)
 
 
 def ratio_bounds(x1: Floats, n1: Floats, x2: Floats, n2: Floats, *, z: float) -> tuple[Floats, Floats]:
@@ -60,17 +68,29 @@ def ratio_bounds(x1: Floats, n1: Floats, x2: Floats, n2: Floats, *, z: float) ->
     Where ``x1`` is 0 the lower bound is 0, where ``x2`` is 0 the upper bound is infinite. Arguments as in
     ``difference_bounds``.
     """
-    rate1, rate2 = x1 / n1, x2 / n2
 
     def statistic(log_ratio: Floats) -> Floats:
-        ratio = np.exp(log_ratio)
-        p1, p2 = _likeliest_with_ratio(ratio, x1, n1, x2, n2)
-        return _standardized(rate1 - ratio * rate2, p1 * (1 - p1) / n1 + ratio**2 * p2 * (1 - p2) / n2, n1 + n2)
+        return ratio_statistic(log_ratio, x1, n1, x2, n2)
 
-    least, most = np.full_like(rate1, -LARGEST_LOG_RATIO), np.full_like(rate1, LARGEST_LOG_RATIO)
+    least, most = np.full_like(x1, -LARGEST_LOG_RATIO), np.full_like(x1, LARGEST_LOG_RATIO)
     lower = np.exp(_falling_root(statistic, least, most, target=z))
     upper = np.exp(_falling_root(statistic, least, most, target=-z))
     return np.where(x1 <= 0, 0.0, lower), np.where(x2 <= 0, np.inf, upper)
+
+
+def ratio_statistic(log_ratio: Floats, x1: Floats, n1: Floats, x2: Floats, n2: Floats) -> Floats:
+    """How many standard errors the observed rates lie above a ratio (pairs,); falls as the ratio rises.
+
+    Args:
+        log_ratio: natural logarithm of the ratio (pairs,).
+        x1: and the others as in ``difference_bounds``.
+        n1: trials of the first (pairs,).
+        x2: successes of the second (pairs,).
+        n2: trials of the second (pairs,).
+    """
+    ratio = np.exp(log_ratio)
+    p1, p2 = _likeliest_with_ratio(ratio, x1, n1, x2, n2)
+    return _standardized(x1 / n1 - ratio * (x2 / n2), p1 * (1 - p1) / n1 + ratio**2 * p2 * (1 - p2) / n2, n1 + n2)
 
 
 def _standardized(distance: Floats, variance: Floats, total: Floats) -> Floats:

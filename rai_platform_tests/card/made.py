@@ -7,10 +7,20 @@ from typing import Any
 
 from rai_platform.card.building import Evidence, Judged, build_card
 from rai_platform.card.document import ModelCard
-from rai_platform.data.report import ColumnSummary, DataReport, GroupLabels
+from rai_platform.data.pretraining import LabelCounts
+from rai_platform.data.report import (
+    ColumnSummary,
+    DataReport,
+    GroupAgainstOthers,
+    GroupLabels,
+    MissingByGroup,
+    Proxy,
+    ProxyFinding,
+)
 from rai_platform.explanations.report import ExplainedRow, Explanations, Importance, nothing_to_explain
 from rai_platform.fairness.cells import Cells, Row
-from rai_platform.fairness.report import FairnessReport
+from rai_platform.fairness.indices import INDICES, measure_index
+from rai_platform.fairness.report import Discovery, FairnessReport, Subgroup
 from rai_platform.performance.report import CalibrationBin, PerformanceReport
 from rai_platform.release.decision import choose_verdicts, disclosures
 from rai_platform.release.judgement import judge
@@ -21,7 +31,7 @@ from rai_platform.spec.policy import PolicyOverlay
 from rai_platform.spec.reading import ModelDefinition, default_policy
 from rai_platform.spec.requirements import blocking_checks, required_checks
 from rai_platform.spec.subject import Subject
-from rai_platform.spec.verdict import Verdict
+from rai_platform.spec.verdict import Interval, Verdict
 from rai_platform.statistics.estimates import Estimate, Exact, NormalEstimate, PairedDifference, Proportion, Replicates
 from rai_platform.training.candidate import Candidate, ModelFile
 from rai_platform.training.manifest import Feature, Manifest
@@ -70,7 +80,47 @@ def cells(groups: dict[str, Row]) -> Cells:
 def fairness(subject: Subject = SUBJECT, **features: dict[str, Row]) -> FairnessReport:
     counted = {feature: cells(groups) for feature, groups in features.items()}
     n = max((each.n for each in counted.values()), default=1400)
-    return FairnessReport(subject=subject, n=n, weighted=False, cells=counted, code_version=CODE)
+    everybody = next(iter(counted.values()), cells({"everybody": WOMEN})).overall
+    indices = {
+        name: measure_index(everybody, index, seed=0) for name, index in INDICES.items() if not index.between_groups
+    }
+    return FairnessReport(
+        subject=subject,
+        n=n,
+        weighted=False,
+        cells=counted,
+        measured={name: value for name, value in indices.items() if value is not None},
+        not_estimable={name: "nobody has any benefit" for name, value in indices.items() if value is None},
+        between_groups={
+            feature: measure_index(each, INDICES["between_group_entropy_index"], seed=0)
+            for feature, each in counted.items()
+        },
+        discoveries=tuple(discovery(rate) for rate in ("selection_rate", "error_rate")),
+        code_version=CODE,
+    )
+
+
+def discovery(rate: str, *, found: bool = True) -> Discovery:
+    """A search that put one subgroup forward, or none."""
+    subgroup = Subgroup(
+        conditions=(("sex", "female"), ("home", "rent")),
+        successes=60,
+        n=200,
+        rest_successes=300,
+        rest_n=500,
+        interval=Interval(lower=-0.4, upper=-0.2),
+        p_value=1e-6,
+        q_value=1e-5,
+        confirmed=True,
+    )
+    return Discovery(
+        rate=rate,
+        overall=0.514,
+        searched=321,
+        support=50,
+        false_discovery_rate=0.05,
+        subgroups=(subgroup,) if found else (),
+    )
 
 
 def performance(subject: Subject = SUBJECT, **changes: Any) -> PerformanceReport:
@@ -172,6 +222,7 @@ def data_report(role: Any = "training", **groups: dict[str, tuple[int, int]]) ->
     measured: dict[str, Estimate] = {"schema_violation_rate": Exact(value=0.0, n=n)}
     if role == "training":
         measured |= {"missing_rate": Exact(value=0.02, n=n), "duplicate_rate": Exact(value=0.01, n=n)}
+        measured |= {"label_conflict_rate": Exact(value=0.015, n=n)}
     else:
         measured |= {"duplicate_rate": Exact(value=0.0, n=n), "leakage_rate": Exact(value=0.005, n=n)}
     return DataReport(
@@ -190,7 +241,46 @@ def data_report(role: Any = "training", **groups: dict[str, tuple[int, int]]) ->
             )
             for feature, labelled in groups.items()
         },
+        **(_before_training(groups) if role == "training" else {}),
     )
+
+
+def _before_training(groups: dict[str, dict[str, tuple[int, int]]]) -> dict[str, Any]:
+    """Every group against everybody else, what gives it away and what it lacks; a reference in which all are as many."""
+    against, proxies, missing = {}, {}, {}
+    for feature, labelled in groups.items():
+        n, positives = (sum(pair[at] for pair in labelled.values()) for at in (0, 1))
+        against[feature] = tuple(
+            GroupAgainstOthers(
+                group=group,
+                n=rows,
+                other_n=n - rows,
+                labels=LabelCounts(
+                    positive=positive,
+                    negative=rows - positive,
+                    other_positive=positives - positive,
+                    other_negative=n - rows - positives + positive,
+                ),
+                trials=rows,
+                other_trials=n - rows,
+                conditional=0.02,
+                share=rows / n,
+                expected_share=1 / len(labelled),
+            )
+            for group, (rows, positive) in labelled.items()
+        )
+        first = next(iter(labelled))
+        proxies[feature] = (
+            ProxyFinding(
+                group=first,
+                auc=NormalEstimate(value=0.7, standard_error=0.01, n=n, scale="logit", most=1.0),
+                strongest=(Proxy(column="income", auc=0.69),),
+            ),
+        )
+        missing[feature] = (
+            MissingByGroup(column="income", rates={group: 0.02 if group == first else 0.01 for group in labelled}),
+        )
+    return {"against_others": against, "proxies": proxies, "missing": missing}
 
 
 def candidate(

@@ -230,7 +230,7 @@ def test_the_report_says_what_was_found(screened):
     assert (report.role, report.n, report.label_rate) == ("training", 60, 0.5)
     assert (test.role, test.n) == ("test", 30)
     assert report.measured["missing_rate"].value == 0.25
-    assert set(report.measured) == {"schema_violation_rate", "missing_rate", "duplicate_rate"}
+    assert set(report.measured) == {"schema_violation_rate", "missing_rate", "duplicate_rate", "label_conflict_rate"}
     assert set(test.measured) == {"schema_violation_rate", "duplicate_rate", "leakage_rate"}
     columns = {column.name: column for column in report.columns}
     assert columns["town"].values == "Rome 67%, Oslo 33%"

@@ -11,7 +11,8 @@ from pydantic import TypeAdapter
 
 from rai_platform.errors import EvidenceMismatch
 from rai_platform.fairness.cells import FALSE_NEGATIVE, FALSE_POSITIVE, TRUE_NEGATIVE, TRUE_POSITIVE, Cells, count_cells
-from rai_platform.fairness.report import FairnessReport, measure_fairness
+from rai_platform.fairness.measurement import measure_fairness
+from rai_platform.fairness.report import FairnessReport
 from rai_platform_tests.fairness.people import a_sample, predictions_for
 
 ROWS = [  # group, label, decision
@@ -136,7 +137,11 @@ def test_the_order_of_the_rows_does_not_matter(labelled, random):
 def test_a_report_counts_every_feature_and_every_intersection():
     sample = a_sample([1, 0, 0, 1], sex=["f", "m", "f", "m"], race=["x", "x", "y", "(missing)"])
     report = measure_fairness(
-        predictions_for(sample, y_pred=[1, 0, 1, 0]), sample, features=("sex", "race", "sex_x_race"), code_version="7"
+        predictions_for(sample, y_pred=[1, 0, 1, 0]),
+        sample,
+        features=("sex", "race", "sex_x_race"),
+        seed=0,
+        code_version="7",
     )
     assert report.cells["sex"].counts == ((0, 1, 0, 1), (1, 0, 1, 0))
     assert report.cells["race"].groups == ("x", "y", "(missing)")
@@ -148,7 +153,9 @@ def test_a_report_counts_every_feature_and_every_intersection():
 
 def test_a_report_counts_sampling_weights():
     sample = a_sample([1, 0], sex=["f", "m"], weight=np.array([2.0, 0.5]))
-    report = measure_fairness(predictions_for(sample, y_pred=[1, 1]), sample, features=("sex",), code_version="7")
+    report = measure_fairness(
+        predictions_for(sample, y_pred=[1, 1]), sample, features=("sex",), seed=0, code_version="7"
+    )
     assert report.weighted
     assert report.cells["sex"].weights == ((0, 0, 0, 2.0), (0, 0.5, 0, 0))
     assert report.cells["sex"].squares == ((0, 0, 0, 4.0), (0, 0.25, 0, 0))
@@ -156,7 +163,9 @@ def test_a_report_counts_sampling_weights():
 
 def test_a_report_comes_back_from_json_as_it_was():
     sample = a_sample([1, 0], sex=["f", "m"], weight=np.array([2.0, 0.5]))
-    report = measure_fairness(predictions_for(sample, y_pred=[1, 1]), sample, features=("sex",), code_version="7")
+    report = measure_fairness(
+        predictions_for(sample, y_pred=[1, 1]), sample, features=("sex",), seed=0, code_version="7"
+    )
     adapter = TypeAdapter(FairnessReport)
     assert adapter.validate_json(adapter.dump_json(report)) == report
 
@@ -166,7 +175,7 @@ def test_predictions_about_other_data_are_refused():
     other = a_sample([1, 1], sex=["f", "m"])
     with pytest.raises(EvidenceMismatch, match=f"data {other.digest[:12]}.*are now {sample.digest[:12]}.*again"):
         measure_fairness(
-            predictions_for(sample, y_pred=[1, 0], about=other), sample, features=("sex",), code_version="7"
+            predictions_for(sample, y_pred=[1, 0], about=other), sample, features=("sex",), seed=0, code_version="7"
         )
 
 
@@ -174,4 +183,6 @@ def test_predictions_are_refused_when_a_single_persons_group_has_changed():
     sample = a_sample([1, 0, 1], sex=["f", "m", "m"])
     changed = dataclasses.replace(sample, sensitive_features=pd.DataFrame({"sex": ["f", "m", "f"]}, dtype=object))
     with pytest.raises(EvidenceMismatch):
-        measure_fairness(predictions_for(sample, y_pred=[1, 0, 1]), changed, features=("sex",), code_version="7")
+        measure_fairness(
+            predictions_for(sample, y_pred=[1, 0, 1]), changed, features=("sex",), seed=0, code_version="7"
+        )

@@ -4,18 +4,20 @@ import numpy as np
 import pytest
 
 from rai_platform.fairness.cells import Cells, count_cells
-from rai_platform.fairness.metrics import (
+from rai_platform.fairness.disparities import measure_disparity
+from rai_platform.fairness.indices import INDICES
+from rai_platform.fairness.metrics import DISPARITIES
+from rai_platform.fairness.rates import (
     ACCURACY,
-    DISPARITIES,
     FALSE_POSITIVE_RATE,
     PRECISION,
     RATES,
     SELECTION_RATE,
     TRUE_POSITIVE_RATE,
     group_rates,
-    measure_disparity,
 )
 from rai_platform.spec.metrics import METRICS
+from rai_platform.statistics.comparisons import detectable_difference, trials_to_pass
 from rai_platform.statistics.disparity import largest_difference, smallest_ratio
 from rai_platform.statistics.estimates import effective_size
 
@@ -66,8 +68,10 @@ def test_a_disparity_is_what_its_definition_says(name, expected):
 
 
 def test_every_group_metric_that_a_policy_may_limit_is_defined():
-    by_group = {name for name, metric in METRICS.items() if metric.assets == ("fairness_report",)}
-    assert by_group == set(DISPARITIES)
+    by_group = {name for name, metric in METRICS.items() if metric.assets == ("fairness_report",) and metric.by_group}
+    between = {name for name, index in INDICES.items() if index.between_groups}
+    assert by_group == {*DISPARITIES, *between}
+    assert set(INDICES) <= set(METRICS)
     for name, disparity in DISPARITIES.items():
         assert (disparity.kind == "ratio") == (METRICS[name].good == "high")
 
@@ -136,7 +140,9 @@ def test_a_group_that_is_too_small_is_left_out_named_and_never_sets_the_referenc
     with_it = measure(groups, "disparate_impact")
     assert with_it.extremes.highest == "tiny"
     found = measure(groups, "disparate_impact", minimum_group_size=10)
-    assert found.left_out == {"tiny": "too small: 9 rows, 10 needed"}
+    assert found.left_out == {
+        "tiny": "too small: 9 rows, 10 needed; with 9 the smallest gap that would have shown is 0.39"
+    }
     assert found.compared == ("a", "b")
     assert found.n == 200
     without = measure(FAR_APART, "disparate_impact", minimum_group_size=10)
@@ -150,7 +156,9 @@ def test_a_group_of_exactly_the_minimum_size_is_compared():
 
 def test_what_counts_for_the_size_are_the_rows_of_the_rates_denominator():
     found = measure(FAR_APART, "equal_opportunity_difference", minimum_group_size=30)
-    assert found.left_out == {"b": "too small: 20 positives, 30 needed"}
+    assert found.left_out == {
+        "b": "too small: 20 positives, 30 needed; with 20 the smallest gap that would have shown is 0.30"
+    }
     assert found.estimate is None
     assert found.interval is None
     assert (found.compared, found.n, found.extremes) == ((), 0, None)
@@ -211,6 +219,12 @@ def test_weighted_rates_rest_on_the_effective_sample_size():
         "true_positive_rate": y_true == 1,
         "false_positive_rate": y_true == 0,
         "precision": y_pred == 1,
+        "false_discovery_rate": y_pred == 1,
+        "negative_predictive_value": y_pred == 0,
+        "false_omission_rate": y_pred == 0,
+        "true_negative_rate": y_true == 0,
+        "false_negative_rate": y_true == 1,
+        "error_rate": np.ones(500, dtype=bool),
         "accuracy": np.ones(500, dtype=bool),
     }
     for rate in RATES:
@@ -230,3 +244,51 @@ def test_the_same_rates_with_unequal_weights_are_less_certain():
     one, other = (measure_disparity(cells, DISPARITIES["disparate_impact"]) for cells in (equal, unequal))
     assert one.estimate == pytest.approx(other.estimate)
     assert other.interval.lower < one.interval.lower
+
+
+def test_the_smallest_gap_to_see_is_that_of_the_smallest_group_against_everybody_else():
+    groups = {"a": (400, 100, 50, 450), "b": (60, 20, 10, 10)}
+    found = measure(groups, "disparate_impact")
+    assert found.detectable == detectable_difference(0.55, 100, 1000)
+    odds = measure(groups, "equalized_odds_difference")
+    positives, negatives = detectable_difference(0.9, 20, 500), detectable_difference(0.2, 80, 500)
+    assert odds.detectable == max(positives, negatives), "of two rates the one that shows least"
+    assert measure({"a": (4, 1, 5, 45)}, "disparate_impact").detectable is None
+
+
+def test_the_rows_that_would_have_been_enough_are_those_of_the_smallest_group():
+    groups = {"a": (400, 100, 50, 450), "b": (60, 20, 10, 10), "c": (300, 100, 100, 100)}
+    smallest = measure(groups, "disparate_impact").smallest
+    assert (smallest.group, smallest.n, smallest.next_trials) == ("b", 100, 600)
+    needed = smallest.rows_to_pass(0.8, alpha=0.05)
+    assert needed == trials_to_pass(smallest.rate, 600, kind="ratio", limit=0.8, alpha=0.05)
+    assert smallest.rows_to_pass(0.99, alpha=0.05) is None, "the next smallest group is too small as well"
+
+
+@pytest.mark.parametrize("reference", ["(largest)", "a"])
+def test_with_a_reference_every_group_is_compared_with_that_one_alone(reference):
+    # Selection rates 0.5, 0.4 and 0.6: the farthest pair is b and c, but a is the reference.
+    groups = {"a": (500, 500, 0, 0), "b": (60, 40, 0, 0), "c": (40, 60, 0, 0)}
+    found = measure(groups, "demographic_parity_difference", reference=reference)
+    assert found.estimate == pytest.approx(0.1)
+    assert "a" in (found.extremes.lowest, found.extremes.highest)
+    assert measure(groups, "demographic_parity_difference").estimate == pytest.approx(0.2)
+    ratio = measure(groups, "demographic_parity_ratio", reference=reference)
+    assert ratio.estimate == pytest.approx(0.8)
+    assert (ratio.extremes.lowest, ratio.extremes.highest) == ("b", "a")
+
+
+def test_a_reference_that_is_too_small_leaves_nothing_to_compare():
+    groups = {"a": (500, 500, 0, 0), "b": (60, 40, 0, 0), "tiny": (1, 1, 0, 0)}
+    found = measure(groups, "disparate_impact", reference="tiny", minimum_group_size=10)
+    assert (found.estimate, found.interval, found.compared) == (None, None, ())
+    assert "tiny" in found.left_out
+
+
+def test_fewer_comparisons_give_bounds_that_are_no_wider():
+    groups = dict.fromkeys("abcdefgh", (500, 500, 0, 0))
+    every, one = (
+        measure(groups, "demographic_parity_difference", reference=reference) for reference in ("(best)", "a")
+    )
+    assert one.interval.upper <= every.interval.upper
+    assert one.interval.lower >= every.interval.lower

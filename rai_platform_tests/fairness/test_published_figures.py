@@ -5,15 +5,9 @@ import pytest
 from sklearn.model_selection import train_test_split
 
 from rai_platform.fairness.cells import count_cells
-from rai_platform.fairness.metrics import (
-    DISPARITIES,
-    FALSE_POSITIVE_RATE,
-    PRECISION,
-    SELECTION_RATE,
-    TRUE_POSITIVE_RATE,
-    group_rates,
-    measure_disparity,
-)
+from rai_platform.fairness.disparities import measure_disparity
+from rai_platform.fairness.metrics import DISPARITIES
+from rai_platform.fairness.rates import FALSE_POSITIVE_RATE, PRECISION, SELECTION_RATE, TRUE_POSITIVE_RATE, group_rates
 
 # ProPublica, compas-analysis: survived low and high, recidivated low and high, FPR %, FNR %, PPV.
 MEDIUM_AND_HIGH = {

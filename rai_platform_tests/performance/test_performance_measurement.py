@@ -17,10 +17,10 @@ from rai_platform.performance.measurement import (
     calibration_bins,
     expected_calibration_error,
     measure_performance,
-    roc_auc,
 )
 from rai_platform.performance.report import PerformanceReport
 from rai_platform.spec.metrics import METRICS
+from rai_platform.statistics.areas import roc_auc
 from rai_platform_tests.fairness.people import a_sample, predictions_for
 
 

@@ -10,9 +10,11 @@ import pytest
 from rai_platform.errors import EvidenceMissing
 from rai_platform.explanations.report import Explanations, nothing_to_explain
 from rai_platform.pipeline.values import StoredValues
-from rai_platform.release.findings import Evidence, Finding, Levels, find
+from rai_platform.release.finding import Finding, Levels
+from rai_platform.release.findings import Evidence, find
 from rai_platform.robustness.report import NO_COLUMN, nothing_to_perturb
 from rai_platform.spec.metrics import METRICS
+from rai_platform.spec.policy import Policy
 from rai_platform.spec.requirements import RequiredCheck
 from rai_platform_tests.card import made
 from rai_platform_tests.card.made import MEN, SUBJECT, WOMEN
@@ -20,11 +22,16 @@ from rai_platform_tests.release.checks import UNSAID, check_of, verdict_on
 from rai_platform_tests.world import World, lending_attributes, told
 
 LEVELS = Levels(outer=0.05, inner=0.005)
+NOTHING_THERE = (
+    "nobody knows|there is no model|fewer than two groups|nobody has any benefit|no subgroup has 50 rows|"
+    "there is no `(reference|conditional_on)`"
+)
 CASES = [(metric, asset) for metric, about in METRICS.items() for asset in about.assets]
 
 
 def found(check: RequiredCheck, report: Evidence, *, minimum_group_size: int = 50) -> Finding:
-    return find(check, report, levels=LEVELS, minimum_group_size=minimum_group_size, sensitive_columns={"sex": "sex"})
+    policy = Policy(name="test", minimum_group_size=minimum_group_size)
+    return find(check, report, levels=LEVELS, policy=policy, sensitive_columns={"sex": "sex"})
 
 
 def report_of(asset: str) -> Evidence:
@@ -45,11 +52,21 @@ def empty_report_of(asset: str, metric: str) -> Evidence:
     why = {metric: "nobody knows"}
     reports: dict[str, Evidence] = {
         "training_data": dataclasses.replace(
-            made.data_report("training", sex={"female": (9, 4), "male": (40, 20)}), measured={}, not_estimable=why
+            made.data_report("training", sex={"female": (9, 4), "male": (40, 20)}),
+            measured={},
+            not_estimable=why,
+            against_others={"sex": ()},
+            proxies={"sex": ()},
         ),
         "test_data": dataclasses.replace(made.data_report("test"), measured={}, not_estimable=why),
         "performance_report": made.performance(measured={}, not_estimable=why),
-        "fairness_report": made.fairness(sex={"everybody": WOMEN}),
+        "fairness_report": dataclasses.replace(
+            made.fairness(sex={"everybody": WOMEN}),
+            measured={},
+            not_estimable=why,
+            between_groups={"sex": None},
+            discoveries=tuple(made.discovery(rate, found=False) for rate in ("selection_rate", "error_rate")),
+        ),
         "shap_explanations": nothing_to_explain(SUBJECT, "there is no model", code_version="1"),
         "robustness_scores": nothing_to_perturb(SUBJECT, 1400, "there is no model", code_version="1"),
     }
@@ -105,7 +122,7 @@ def test_what_could_not_be_measured_says_why_and_never_passes(metric: str, asset
     )
     finding = found(check, report)
     assert finding.value is None
-    assert re.search("nobody knows|there is no model|fewer than two groups", finding.says)
+    assert re.search(NOTHING_THERE, finding.says)
     for on_insufficient in ("refuse", "disclose"):
         verdict = verdict_on(check, report, on_insufficient_evidence=on_insufficient)
         assert verdict.outcome == "INSUFFICIENT_EVIDENCE"
@@ -128,6 +145,21 @@ def test_without_a_sensitive_feature_nobody_can_be_compared(metric: str) -> None
         (check_of("label_rate_ratio", feature="race"), report_of("training_data"), "groups by race"),
         (check_of("group_count", feature="race"), report_of("training_data"), "groups by race"),
         (check_of("roc_auc"), made.performance(measured={}), "ROC AUC"),
+        (
+            check_of("theil_index"),
+            dataclasses.replace(report_of("fairness_report"), measured={}, not_estimable={}),
+            "theil index",
+        ),
+        (
+            check_of("between_group_entropy_index"),
+            dataclasses.replace(report_of("fairness_report"), between_groups={}),
+            "the inequality between the groups of sex",
+        ),
+        (
+            check_of("subgroup_error_rate_gap"),
+            dataclasses.replace(report_of("fairness_report"), discoveries=()),
+            "subgroups by their error rate",
+        ),
         (check_of("leakage_rate"), dataclasses.replace(made.data_report("test"), measured={}), "leakage rate"),
         (check_of("accuracy_drop_under_noise", strength=0.3), report_of("robustness_scores"), "noise of strength 0.3"),
         (

@@ -1,8 +1,9 @@
-"""Public data to hold the metrics against, read in place."""
+"""Public data to hold the platform against, read in place."""
+
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pytest
 
 ADULT_COLUMNS = (
     *("age", "workclass", "fnlwgt", "education", "education_num", "marital_status", "occupation", "relationship"),
@@ -15,26 +16,23 @@ GERMAN_COLUMNS = (
 )
 
 
-@pytest.fixture(scope="session")
-def compas(real_data):
-    return pd.read_csv(real_data / "compas/compas-scores-two-years.deidentified.csv.gz")
+def read_compas(folder: Path) -> pd.DataFrame:
+    """The two-year file of ProPublica's study."""
+    return pd.read_csv(folder / "compas/compas-scores-two-years.deidentified.csv.gz")
 
 
-@pytest.fixture(scope="session")
-def adult(real_data):
+def read_adult(folder: Path) -> pd.DataFrame:
     """All 48,842 rows, the test file first: the order in which OpenML has them."""
     training, test = (
-        pd.read_csv(
-            real_data / "adult" / name, names=ADULT_COLUMNS, skiprows=skip, skipinitialspace=True, na_values="?"
-        )
+        pd.read_csv(folder / "adult" / name, names=ADULT_COLUMNS, skiprows=skip, skipinitialspace=True, na_values="?")
         for name, skip in (("adult.data.gz", 0), ("adult.test.gz", 1))
     )
     whole = pd.concat([test, training], ignore_index=True)
     return whole.assign(rich=whole["income"].str.startswith(">50K").astype("int8"))
 
 
-@pytest.fixture(scope="session")
-def german(real_data):
-    table = pd.read_csv(real_data / "german_credit/german.data", names=GERMAN_COLUMNS)
+def read_german(folder: Path) -> pd.DataFrame:
+    """German Credit, with the sex that its personal status tells."""
+    table = pd.read_csv(folder / "german_credit/german.data", names=GERMAN_COLUMNS)
     female = table["personal_status"].isin(["A92", "A95"])
     return table.assign(good=(table["risk"] == 1).astype("int8"), sex=np.where(female, "female", "male"))

@@ -1,0 +1,116 @@
+"""Two models on the same people: what changes in accuracy and in every disparity when one takes the other's place.
+
+The two models' decisions on a person are not independent, so their disparities are not compared interval by interval. The
+people are counted by group, label and both decisions; drawing those counts again keeps each person's two decisions
+together.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from rai_platform.fairness.metrics import DISPARITIES, Disparity
+from rai_platform.fairness.rates import Rate
+from rai_platform.statistics.comparisons import mcnemar_test
+from rai_platform.statistics.estimates import PairedDifference, Replicates, paired_difference
+from rai_platform.statistics.resampling import replicated
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionChange:
+    """A candidate beside the model it would replace, on the same rows.
+
+    Attributes:
+        n: rows.
+        changed: share of people whose decision changes.
+        accuracy: the candidate's accuracy minus the other's.
+        accuracy_p_value: of their being right equally often, by McNemar's exact test.
+        disparities: the candidate's disparity minus the other's, by disparity and feature; for a difference below 0 is
+            better, for a ratio above 0. None where either has no value.
+    """
+
+    n: int
+    changed: float
+    accuracy: PairedDifference
+    accuracy_p_value: float
+    disparities: dict[str, dict[str, Replicates | None]]
+
+
+def compare_decisions(
+    groups: dict[str, npt.NDArray[np.object_]],
+    y_true: npt.NDArray[np.int8],
+    before: npt.NDArray[np.int8],
+    after: npt.NDArray[np.int8],
+    *,
+    names: tuple[str, ...],
+    seed: int,
+) -> DecisionChange:
+    """What changes when the decisions ``before`` become the decisions ``after``.
+
+    Args:
+        groups: the group of every row (rows,), by feature.
+        y_true: labels (rows,).
+        before: decisions of the model in use (rows,).
+        after: decisions of the candidate (rows,).
+        names: disparities to compare.
+        seed: of the bootstrap.
+    """
+    right_before, right_after = before == y_true, after == y_true
+    return DecisionChange(
+        n=len(y_true),
+        changed=float((before != after).mean()),
+        accuracy=paired_difference(right_after, right_before, None),
+        accuracy_p_value=mcnemar_test(
+            float((right_after & ~right_before).sum()), float((right_before & ~right_after).sum())
+        ),
+        disparities={
+            name: {
+                feature: _change(DISPARITIES[name], member, y_true, before, after, seed)
+                for feature, member in groups.items()
+            }
+            for name in names
+        },
+    )
+
+
+def _change(
+    disparity: Disparity,
+    groups: npt.NDArray[np.object_],
+    y_true: npt.NDArray[np.int8],
+    before: npt.NDArray[np.int8],
+    after: npt.NDArray[np.int8],
+    seed: int,
+) -> Replicates | None:
+    known, place = np.unique(groups.astype(str), return_inverse=True)
+    if len(known) < 2:
+        return None
+    position = ((place * 2 + y_true) * 2 + before) * 2 + after
+    counts = np.bincount(position, minlength=8 * len(known)).reshape(len(known), 2, 2, 2)  # group, label, before, after
+
+    def difference(drawn: Floats) -> Floats:
+        return _disparity(disparity, drawn.sum(axis=-2)) - _disparity(disparity, drawn.sum(axis=-1))
+
+    return replicated(difference, counts, n=len(y_true), seed=seed)
+
+
+def _disparity(disparity: Disparity, counts: Floats) -> Floats:
+    """A disparity of counts (..., groups, label, decision), giving (...,); NaN where a group lacks the rate."""
+    cells = counts.reshape(*counts.shape[:-2], 4)
+    apart = []
+    for rate in disparity.rates:
+        rates = _rates(rate, cells)
+        lowest, highest = rates.min(axis=-1), rates.max(axis=-1)
+        apart.append(highest - lowest if disparity.kind == "difference" else lowest / highest)
+    if disparity.over_rates == "mean":
+        mean: Floats = np.mean(apart, axis=0)
+        return mean
+    worst: Floats = (np.max if disparity.kind == "difference" else np.min)(apart, axis=0)
+    return worst
+
+
+def _rates(rate: Rate, cells: Floats) -> Floats:
+    of: Floats = cells[..., list(rate.of)].sum(axis=-1) / cells[..., list(rate.among)].sum(axis=-1)
+    return of

@@ -1,0 +1,342 @@
+"""Disparities measured: over all groups that are large enough, with bounds, and with what the rows could have shown."""
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from rai_platform.fairness.cells import Cells
+from rai_platform.fairness.metrics import Disparity
+from rai_platform.fairness.rates import Rate, group_rates
+from rai_platform.spec.verdict import Interval
+from rai_platform.statistics.estimates import REPORTED_ALPHA, Proportion
+
+if TYPE_CHECKING:
+    from rai_platform.statistics.disparity import Comparison
+
+MOST_COMPARED = 500  # groups: every pair of them gets an interval
+BEST, LARGEST = "(best)", "(largest)"
+Asked = tuple[str, str, str]  # a feature, a disparity and one of its rates
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeasuredDisparity:
+    """A disparity with its bounds, and who could not be compared.
+
+    Attributes:
+        estimate: the disparity over the groups compared; None where there are fewer than two, or every rate is 0.
+        interval: bounds; None where there are fewer than two groups; as wide as can be where one of several rates
+            could not be compared.
+        n: rows of the groups compared.
+        compared: groups of which some rate was compared.
+        extremes: the groups with the lowest and the highest rate, and which rate it was.
+        left_out: why, by group of which some rate was not compared: too small, or not estimable.
+        detectable: the smallest gap between the smallest group compared and everybody else that these rows would have
+            shown; None where they would have shown none.
+        smallest: the group that decides how much the rows can tell; None where fewer than two were compared.
+    """
+
+    estimate: float | None
+    interval: Interval | None
+    n: int
+    compared: tuple[str, ...]
+    extremes: "Extremes | None"
+    left_out: dict[str, str]
+    detectable: float | None
+    smallest: "Smallest | None"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Smallest:
+    """The smallest group of a comparison, which decides how much the rows can tell.
+
+    Attributes:
+        group: its name.
+        n: its rows (of the rate's denominator).
+        rate: of everybody compared.
+        next_trials: trials of the next smallest group.
+        kind: of the disparity.
+    """
+
+    group: str
+    n: int
+    rate: float
+    next_trials: float
+    kind: Literal["difference", "ratio"]
+
+    def rows_to_pass(self, limit: float, *, alpha: float) -> int | None:
+        """Rows of this group with which equal groups would probably have been found to keep a limit; None if none would."""
+        from rai_platform.statistics.comparisons import trials_to_pass
+
+        return trials_to_pass(self.rate, self.next_trials, kind=self.kind, limit=limit, alpha=alpha)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extremes:
+    """The two groups that are furthest apart in the rate that counts."""
+
+    rate: str
+    lowest: str
+    lowest_rate: float
+    highest: str
+    highest_rate: float
+
+
+def measure_disparity(
+    cells: Cells,
+    disparity: Disparity,
+    *,
+    minimum_group_size: int = 1,
+    outer_alpha: float = REPORTED_ALPHA,
+    inner_alpha: float = REPORTED_ALPHA,
+    reference: str = BEST,
+) -> MeasuredDisparity:
+    """``measure_disparities`` of one disparity of one feature."""
+    (found,) = measure_disparities(
+        {"": cells},
+        [disparity],
+        minimum_group_size=minimum_group_size,
+        outer_alpha=outer_alpha,
+        inner_alpha=inner_alpha,
+        reference=reference,
+    )[""]
+    return found
+
+
+def measure_disparities(
+    cells: Mapping[str, Cells],
+    disparities: Sequence[Disparity],
+    *,
+    minimum_group_size: int = 1,
+    outer_alpha: float = REPORTED_ALPHA,
+    inner_alpha: float = REPORTED_ALPHA,
+    reference: str = BEST,
+) -> dict[str, list[MeasuredDisparity]]:
+    """Disparities over all groups that are large enough, with bounds that are valid when the groups are equal.
+
+    Args:
+        cells: the counts, by feature.
+        disparities: what is compared.
+        minimum_group_size: rows (of the rate's denominator) below which a group is left out, and said to be.
+        outer_alpha: probability at which the truth may be further apart than the outer bound.
+        inner_alpha: probability at which it may be closer together than the inner bound, over all pairs and rates.
+        reference: ``(best)`` compares every group with every other; ``(largest)``, or the name of a group, compares every
+            group with that one, in either direction. A group that is left out is never the reference.
+
+    Returns:
+        By feature, in the order of ``disparities``.
+    """
+    rates = {
+        (feature, rate): _known(counted, rate, minimum_group_size)
+        for feature, counted in cells.items()
+        for rate in {rate for disparity in disparities for rate in disparity.rates}
+    }
+    asked = {
+        (feature, disparity.name, rate.name): question
+        for feature, disparity in itertools.product(cells, disparities)
+        for rate in disparity.rates
+        if (question := _question(rates[feature, rate], disparity, rate, outer_alpha, inner_alpha, reference))
+        is not None
+    }
+    answers = _answered(asked)
+    return {
+        feature: [
+            _measured(
+                counted,
+                disparity,
+                [rates[feature, rate] for rate in disparity.rates],
+                [
+                    answers[feature, disparity.name, rate.name]
+                    for rate in disparity.rates
+                    if (feature, disparity.name, rate.name) in answers
+                ],
+            )
+            for disparity in disparities
+        ]
+        for feature, counted in cells.items()
+    }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    """A rate of the groups that are large enough, and why the others are left out."""
+
+    rates: dict[str, Proportion]
+    left_out: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Question:
+    """Groups that are to be compared in one rate."""
+
+    kind: str
+    groups: tuple[str, ...]
+    comparison: "Comparison"
+    extremes: Extremes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Compared:
+    """The disparity in one rate."""
+
+    groups: tuple[str, ...]
+    estimate: float | None
+    interval: Interval
+    extremes: Extremes
+
+
+def _known(cells: Cells, rate: Rate, minimum_group_size: int) -> _Known:
+    rates = group_rates(cells, rate)
+    left_out = _left_out(rates, rate, minimum_group_size)
+    known = {group: value for group, value in rates.items() if value is not None and group not in left_out}
+    return _Known(rates=known, left_out=left_out)
+
+
+def _question(
+    known: _Known, disparity: Disparity, rate: Rate, outer_alpha: float, inner_alpha: float, reference: str
+) -> _Question | None:
+    from rai_platform.statistics.disparity import Comparison
+
+    if reference == LARGEST and known.rates:
+        reference = max(known.rates, key=lambda group: (known.rates[group].n, group))
+    if not 2 <= len(known.rates) <= MOST_COMPARED or (reference != BEST and reference not in known.rates):
+        return None
+    names, rates = tuple(known.rates), known.rates.values()
+    shared = len(disparity.rates)
+    return _Question(
+        kind=disparity.kind,
+        groups=names,
+        comparison=Comparison(
+            successes=[each.successes for each in rates],
+            trials=[each.trials for each in rates],
+            outer_alpha=outer_alpha / shared if disparity.over_rates == "mean" else outer_alpha,
+            inner_alpha=inner_alpha / shared,
+            reference=None if reference == BEST else names.index(reference),
+        ),
+        extremes=_extremes(
+            rate.name, {group: value.value for group, value in known.rates.items()}, disparity.kind, reference
+        ),
+    )
+
+
+def _answered(asked: Mapping[Asked, _Question]) -> dict[Asked, _Compared]:
+    """Every question's disparity and bounds; those of one kind are sought together."""
+    from rai_platform.statistics.disparity import largest_differences, smallest_ratios
+
+    answers: dict[Asked, _Compared] = {}
+    for kind, bound in (("difference", largest_differences), ("ratio", smallest_ratios)):
+        mine = {key: question for key, question in asked.items() if question.kind == kind}
+        found = bound([question.comparison for question in mine.values()]) if mine else []
+        for (key, question), (estimate, interval) in zip(mine.items(), found, strict=True):
+            answers[key] = _Compared(
+                groups=question.groups, estimate=estimate, interval=interval, extremes=question.extremes
+            )
+    return answers
+
+
+def _measured(
+    cells: Cells, disparity: Disparity, known: Sequence[_Known], found: Sequence[_Compared]
+) -> MeasuredDisparity:
+    people = {group for each in found for group in each.groups}
+    estimate, interval = _over_rates(disparity, found)
+    return MeasuredDisparity(
+        estimate=estimate,
+        interval=interval,
+        n=cells.only(people).n,
+        compared=tuple(group for group in cells.groups if group in people),
+        extremes=_worst(disparity, found).extremes if estimate is not None else None,
+        left_out={group: why for each in known for group, why in each.left_out.items()},
+        detectable=_detectable([each for each in known if len(each.rates) > 1]),
+        smallest=_smallest(disparity, [each for each in known if len(each.rates) > 1]),
+    )
+
+
+def _detectable(known: Sequence[_Known]) -> float | None:
+    """The smallest gap that would have shown in the rate that shows least."""
+    gaps = [visible_gap(each.rates, min(each.rates, key=lambda group: each.rates[group].trials)) for each in known]
+    return None if not gaps or None in gaps else max(gap for gap in gaps if gap is not None)
+
+
+def visible_gap(rates: Mapping[str, Proportion], group: str) -> float | None:
+    """The smallest difference of a group's rate from everybody else's that their rows would have shown.
+
+    Args:
+        rates: of at least two groups.
+        group: one of them.
+
+    Returns:
+        A difference over 0; None where even the largest one would not have shown.
+    """
+    from rai_platform.statistics.comparisons import detectable_difference
+
+    others = [value for name, value in rates.items() if name != group]
+    trials = sum(value.trials for value in others)
+    rate = sum(value.successes for value in others) / trials
+    return detectable_difference(rate, rates[group].trials, trials)
+
+
+def _smallest(disparity: Disparity, known: Sequence[_Known]) -> Smallest | None:
+    if not known:
+        return None
+    rates = min(known, key=lambda each: min(rate.trials for rate in each.rates.values())).rates
+    group, after = sorted(rates, key=lambda name: rates[name].trials)[:2]
+    trials = sum(rate.trials for rate in rates.values())
+    return Smallest(
+        group=group,
+        n=rates[group].n,
+        rate=sum(rate.successes for rate in rates.values()) / trials,
+        next_trials=rates[after].trials,
+        kind=disparity.kind,
+    )
+
+
+def _over_rates(disparity: Disparity, found: Sequence[_Compared]) -> tuple[float | None, Interval | None]:
+    """Estimate and bounds over the rates; a rate that could not be compared may be as bad as can be."""
+    if not found:
+        return None, None
+    unknown = [Interval(lower=0.0, upper=1.0)] * (len(disparity.rates) - len(found))
+    bounds = [each.interval for each in found] + unknown
+    known = [each.estimate for each in found if each.estimate is not None]
+    if disparity.over_rates == "mean":
+        lower, upper = (sum(ends) / len(bounds) for ends in zip(*((b.lower, b.upper) for b in bounds), strict=True))
+        return (sum(known) / len(known) if len(known) == len(bounds) else None), Interval(lower=lower, upper=upper)
+    pick = max if disparity.kind == "difference" else min
+    interval = Interval(lower=pick(bound.lower for bound in bounds), upper=pick(bound.upper for bound in bounds))
+    return (pick(known) if known else None), interval
+
+
+def _worst(disparity: Disparity, found: Sequence[_Compared]) -> _Compared:
+    pick = max if disparity.kind == "difference" else min
+    return pick((each for each in found if each.estimate is not None), key=lambda each: each.estimate or 0.0)
+
+
+def _left_out(rates: dict[str, Proportion | None], rate: Rate, minimum: int) -> dict[str, str]:
+    known = {group: value for group, value in rates.items() if value is not None}
+    told = {}
+    for group, value in rates.items():
+        if value is None:
+            told[group] = f"not estimable: no {rate.denominator}"
+        elif value.n < minimum:
+            told[group] = f"too small: {value.n} {rate.denominator}, {minimum} needed"
+            if len(known) > 1:
+                gap = visible_gap(known, group)
+                shown = (
+                    "no gap would have shown" if gap is None else f"the smallest gap that would have shown is {gap:.2f}"
+                )
+                told[group] += f"; with {value.n} {shown}"
+    return told
+
+
+def _extremes(rate: str, rates: dict[str, float], kind: str, reference: str) -> Extremes:
+    lowest, highest = min(rates, key=rates.__getitem__), max(rates, key=rates.__getitem__)
+    if reference != BEST:
+        mine = rates[reference]
+        others = [group for group in rates if group != reference]
+
+        def apart(group: str) -> float:
+            low, high = sorted((rates[group], mine))
+            return high - low if kind == "difference" else -(low / high if high > 0 else 1.0)
+
+        furthest = max(others, key=apart)
+        lowest, highest = sorted((furthest, reference), key=rates.__getitem__)
+    return Extremes(rate=rate, lowest=lowest, lowest_rate=rates[lowest], highest=highest, highest_rate=rates[highest])

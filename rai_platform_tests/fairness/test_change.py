@@ -1,0 +1,84 @@
+"""Two models on the same people: equal ones differ in nothing, and a real change is told with its spread."""
+
+import numpy as np
+import pytest
+
+from rai_platform.fairness.cells import count_cells
+from rai_platform.fairness.change import compare_decisions
+from rai_platform.fairness.disparities import measure_disparity
+from rai_platform.fairness.metrics import DISPARITIES
+
+NAMES = ("disparate_impact", "equalized_odds_difference", "average_odds_difference", "accuracy_ratio")
+
+
+@pytest.fixture
+def people():
+    rng = np.random.default_rng(0)
+    sex = rng.choice(["f", "m"], 4000).astype(object)
+    y_true = rng.integers(0, 2, 4000).astype("int8")
+    before = np.where(rng.random(4000) < np.where(sex == "f", 0.2, 0.5), 1 - y_true, y_true).astype("int8")
+    after = np.where(rng.random(4000) < 0.25, 1 - y_true, y_true).astype("int8")
+    return {"sex": sex}, y_true, before, after
+
+
+def test_every_change_is_the_difference_of_the_two_disparities(people):
+    groups, y_true, before, after = people
+    found = compare_decisions(groups, y_true, before, after, names=tuple(DISPARITIES), seed=0)
+    for name, disparity in DISPARITIES.items():
+        one, other = (
+            measure_disparity(count_cells(groups["sex"], y_true, decided), disparity).estimate
+            for decided in (after, before)
+        )
+        assert found.disparities[name]["sex"].value == pytest.approx(one - other), name
+    assert found.accuracy.value == pytest.approx((after == y_true).mean() - (before == y_true).mean())
+    assert found.changed == pytest.approx((before != after).mean())
+
+
+def test_a_model_beside_itself_changes_nothing_for_sure(people):
+    groups, y_true, before, _ = people
+    found = compare_decisions(groups, y_true, before, before, names=NAMES, seed=0)
+    assert (found.changed, found.accuracy.value, found.accuracy_p_value) == (0.0, 0.0, 1.0)
+    for by_feature in found.disparities.values():
+        interval = by_feature["sex"].bounds()
+        assert (interval.lower, interval.upper) == (0.0, 0.0)
+
+
+def test_an_improvement_is_seen(people):
+    groups, y_true, before, after = people
+    found = compare_decisions(groups, y_true, before, after, names=NAMES, seed=0)
+    assert found.disparities["equalized_odds_difference"]["sex"].bounds().upper < 0
+    assert found.accuracy_p_value < 0.01
+    assert found.accuracy.bounds().lower > 0
+
+
+def test_keeping_a_persons_decisions_together_tells_more_than_two_intervals(people):
+    groups, y_true, before, _ = people
+    rng = np.random.default_rng(1)
+    nearly = np.where(rng.random(4000) < 0.01, 1 - before, before).astype("int8")
+    found = compare_decisions(groups, y_true, before, nearly, names=NAMES, seed=0)
+    together = found.disparities["average_odds_difference"]["sex"].bounds()
+    apart = measure_disparity(
+        count_cells(groups["sex"], y_true, before), DISPARITIES["average_odds_difference"]
+    ).interval
+    assert together.upper - together.lower < (apart.upper - apart.lower) / 3
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_the_interval_covers_the_truth_about_as_often_as_it_says(seed):
+    rng = np.random.default_rng(seed)
+    covered = 0
+    for _ in range(60):
+        sex = rng.choice(["f", "m"], 1500).astype(object)
+        y_true = rng.integers(0, 2, 1500).astype("int8")
+        before = np.where(rng.random(1500) < np.where(sex == "f", 0.1, 0.4), 1 - y_true, y_true).astype("int8")
+        after = np.where(rng.random(1500) < np.where(sex == "f", 0.1, 0.3), 1 - y_true, y_true).astype("int8")
+        change = compare_decisions({"sex": sex}, y_true, before, after, names=("accuracy_difference",), seed=0)
+        interval = change.disparities["accuracy_difference"]["sex"].bounds()
+        covered += interval.lower <= -0.1 <= interval.upper
+    assert covered >= 52
+
+
+def test_one_group_alone_has_no_disparity_to_change():
+    ones = np.ones(10, dtype="int8")
+    found = compare_decisions({"sex": np.array(["f"] * 10, dtype=object)}, ones, ones, ones, names=NAMES, seed=0)
+    assert found.disparities["disparate_impact"]["sex"] is None
