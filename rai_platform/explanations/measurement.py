@@ -1,5 +1,6 @@
 """What moves a model's score: attributions of many rows, put together for everybody and by group."""
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -38,8 +39,9 @@ def explain(model: TrainedModel, subject: Subject, sample: Sample, *, seed: int,
         found = attribute(model, method, explained.features, background.features, seed=seed)
     except UnscorableRows as error:
         why = f"explaining a person asks the model about features put together from several people, and {error.message}"
-        return nothing_to_explain(subject, why, code_version=code_version)
-    return _report(found, explained, subject, rng, code_version)
+        return nothing_to_explain(subject, why, code_version=code_version, group_features=model.manifest.group_features)
+    report = _report(found, explained, subject, rng, code_version)
+    return dataclasses.replace(report, group_features=model.manifest.group_features)
 
 
 def _stand_for_everybody(sample: Sample, most: int, rng: np.random.Generator) -> Sample:

@@ -64,6 +64,7 @@ class Explanations:
             standard deviation; where all outputs are the same, in units of that output.
         rows: explained rows, drawn at random.
         code_version: of the measuring code.
+        group_features: sensitive features by which the thresholds of the decision differ; no attribution of a score shows them.
     """
 
     subject: Subject
@@ -79,9 +80,12 @@ class Explanations:
     additivity_error: float | None
     rows: tuple[ExplainedRow, ...]
     code_version: str
+    group_features: tuple[str, ...] = ()
 
 
-def nothing_to_explain(subject: Subject, why: str, *, code_version: str) -> Explanations:
+def nothing_to_explain(
+    subject: Subject, why: str, *, code_version: str, group_features: tuple[str, ...] = ()
+) -> Explanations:
     """The report of a model that cannot be asked, such as a vendor's score."""
     return Explanations(
         subject=subject,
@@ -97,4 +101,5 @@ def nothing_to_explain(subject: Subject, why: str, *, code_version: str) -> Expl
         additivity_error=None,
         rows=(),
         code_version=code_version,
+        group_features=group_features,
     )

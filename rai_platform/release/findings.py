@@ -1,5 +1,7 @@
 """What a report says about a metric: the value, its bounds, who it is about, and why not where it says nothing."""
 
+from collections.abc import Mapping
+
 from rai_platform.data.report import DataReport, GroupLabels
 from rai_platform.explanations.report import Explanations
 from rai_platform.fairness.report import FairnessReport
@@ -13,6 +15,8 @@ from rai_platform.spec.requirements import RequiredCheck
 from rai_platform.spec.verdict import Interval
 from rai_platform.statistics.estimates import Exact, Replicates
 
+AT_PREDICTION = "protected_attributes_at_prediction"
+
 Evidence = DataReport | PerformanceReport | FairnessReport | Explanations | RobustnessScores
 
 
@@ -22,7 +26,7 @@ def find(
     *,
     levels: Levels,
     policy: Policy,
-    sensitive_columns: tuple[str, ...],
+    sensitive_columns: Mapping[str, str],
 ) -> Finding:
     """What the evidence says about the metric that a check is about.
 
@@ -106,8 +110,10 @@ def _label_rates_in_words(feature: str, groups: list[GroupLabels], ratio: float 
 
 
 def _in_explanations(
-    check: RequiredCheck, report: Explanations, levels: Levels, sensitive_columns: tuple[str, ...]
+    check: RequiredCheck, report: Explanations, levels: Levels, sensitive_columns: Mapping[str, str]
 ) -> Finding:
+    if check.requirement.metric == AT_PREDICTION:
+        return _at_prediction(report, sensitive_columns)
     if report.not_possible is not None:
         return nothing(f"there is no explanation: {report.not_possible}")
     if report.additivity_error is None:
@@ -116,7 +122,7 @@ def _in_explanations(
         exact = Exact(value=report.additivity_error, n=report.n)
         return overall(check, {"additivity_error": exact}, {}, levels)
     asked = check.requirement.features
-    forbidden = asked if isinstance(asked, tuple) else sensitive_columns
+    forbidden = asked if isinstance(asked, tuple) else tuple(sensitive_columns.values())
     # A feature that moves nothing is no reason, also where there are fewer reasons than the policy looks at.
     strongest = [row.feature for row in report.importance if row.mean_absolute > 0][: check.requirement.top]
     count = [name for name in strongest if name in forbidden]
@@ -130,6 +136,27 @@ def _in_explanations(
         says=_strongest_in_words(strongest, count),
         value=estimate.value,
         bounds=bounds_of(estimate, levels, "low"),
+        n=report.n,
+    )
+
+
+def _at_prediction(report: Explanations, sensitive_columns: Mapping[str, str]) -> Finding:
+    """How many protected attributes the model needs to decide about a person: as a feature, or for its thresholds."""
+    needed = [
+        name
+        for name, column in sensitive_columns.items()
+        if column in report.features or name in report.group_features
+    ]
+    count = float(len(needed))
+    if report.not_possible is not None and not needed:
+        return nothing(f"nobody knows what the decision needs: {report.not_possible}")
+    told = f"the protected attribute{'' if len(needed) == 1 else 's'} {' and '.join(needed)}" if needed else "no protected attribute"
+    # Where no features are known, the thresholds alone are: the others may be needed as well.
+    most = count if report.not_possible is None else float(len(sensitive_columns))
+    return Finding(
+        says=f"deciding about a person needs {told}",
+        value=count,
+        bounds=Interval(lower=count, upper=most),
         n=report.n,
     )
 

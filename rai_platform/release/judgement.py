@@ -38,7 +38,7 @@ def judge(
         evidence,
         levels=levels(definition),
         policy=policy,
-        sensitive_columns=tuple(feature.source_column for feature in definition.spec.sensitive_features),
+        sensitive_columns={feature.name: feature.source_column for feature in definition.spec.sensitive_features},
     )
     limit = requirement.limit(policy.rule)
     on_insufficient = requirement.on_insufficient_evidence or policy.on_insufficient_evidence

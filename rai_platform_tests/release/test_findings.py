@@ -29,7 +29,7 @@ CASES = [(metric, asset) for metric, about in METRICS.items() for asset in about
 
 def found(check: RequiredCheck, report: Evidence, *, minimum_group_size: int = 50) -> Finding:
     policy = Policy(name="test", minimum_group_size=minimum_group_size)
-    return find(check, report, levels=LEVELS, policy=policy, sensitive_columns=("sex",))
+    return find(check, report, levels=LEVELS, policy=policy, sensitive_columns={"sex": "sex"})
 
 
 def report_of(asset: str) -> Evidence:
