@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from rai_platform.card.document import Figure as CardFigure
 from rai_platform.card.document import FrontierRow, MitigationSection, TradeRow
-from rai_platform.mitigation.report import MitigationReport, Side, Trade
+from rai_platform.mitigation.report import Measured, MitigationReport, Trade
 from rai_platform.spec.metrics import METRICS
 from rai_platform.spec.verdict import Interval
 
@@ -52,16 +52,15 @@ def _row(trade: Trade, n: int) -> TradeRow:
             why_not=why_not if value is None else None,
         )
 
-    def side(of: Side) -> CardFigure:
+    def side(of: Measured) -> CardFigure:
         return figure(of.value, of.interval)
 
-    change = trade.change
     return TradeRow(
         metric=trade.metric,
         feature=trade.feature,
         unmitigated=side(trade.unmitigated),
         mitigated=side(trade.mitigated),
-        change=figure(change.value, change.bounds()) if change else figure(None, None),
+        change=side(trade.change),
     )
 
 
@@ -77,10 +76,9 @@ def _summary(report: MitigationReport) -> str:
 
 def _moved(what: str, trade: Trade, *, falls: str, rises: str) -> str:
     """Which way a metric went, in a sentence; where its interval holds 0, that these people do not show it."""
-    before, after, change = trade.unmitigated.value, trade.mitigated.value, trade.change
-    if before is None or after is None or change is None:
+    before, after, bounds = trade.unmitigated.value, trade.mitigated.value, trade.change.interval
+    if before is None or after is None or bounds is None:
         return f"Nothing can be said about {what}: it has no value on these people."
-    bounds = change.bounds()
     told = f"from {before:.3f} to {after:.3f} (a change of {bounds.lower:+.3f} to {bounds.upper:+.3f}, with 95 % confidence)"
     if bounds.upper < 0:
         sentence = f"{what} {falls} {told}."
@@ -104,6 +102,6 @@ def _warnings(report: MitigationReport) -> Iterator[str]:
             f"Some decisions are drawn by lot, with the seed {report.seed}: the same person gets the same answer again, and two "
             "people who are almost alike may get different ones."
         )
-    bounds = report.gain.change.bounds() if report.gain.change else None
+    bounds = report.gain.change.interval
     if bounds is None or bounds.upper >= 0:
         yield "These people do not show that the mitigation did what it is for: the price may be paid for nothing."

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 
 from rai_platform.card.plots import INK, MAIN, MUTED, PALE, WARM, Format, _canvas, _inline, _written
-from rai_platform.mitigation.report import FrontierPoint, MitigationReport, Side
+from rai_platform.mitigation.report import GRID_POINT, FrontierPoint, Measured, MitigationReport
 
 Point = tuple[float, float]  # disparity, accuracy
 MARGIN = 0.12  # of the span, around the two models
@@ -58,7 +58,11 @@ def efficient(points: Sequence[Point]) -> list[Point]:
     return kept
 
 
-def _frame(axis: Axes, models: tuple[tuple[Side, Side], ...]) -> None:
+def _others(parameter: str) -> str:
+    return "other models of the grid" if parameter == GRID_POINT else f"at another {parameter.replace('_', ' ')}"
+
+
+def _frame(axis: Axes, models: tuple[tuple[Measured, Measured], ...]) -> None:
     """The window around both models and their intervals; disparities begin at 0."""
     across, upwards = ([value for pair in models for value in _extent(pair[at])] for at in (0, 1))
     for values, limit in ((across, axis.set_xlim), (upwards, axis.set_ylim)):
@@ -69,7 +73,7 @@ def _frame(axis: Axes, models: tuple[tuple[Side, Side], ...]) -> None:
     axis.set_ylim(low - 0.5 * (high - low), high)  # room for the settings below, and for the legend
 
 
-def _extent(side: Side) -> list[float]:
+def _extent(side: Measured) -> list[float]:
     ends = [] if side.interval is None else [side.interval.lower, side.interval.upper]
     return [*ends, *([side.value] if side.value is not None else [])]
 
@@ -89,7 +93,7 @@ def _draw_frontier(axis: Axes, points: Sequence[FrontierPoint]) -> int:
         ms=5,
         ls="",
         zorder=2,
-        label="the method at other settings",
+        label=_others(points[0].parameter),
     )
     (left, right), (low, high) = axis.get_xlim(), axis.get_ylim()
     hidden = 0
@@ -100,15 +104,16 @@ def _draw_frontier(axis: Axes, points: Sequence[FrontierPoint]) -> int:
             axis.annotate(
                 f"{point.value:g}",
                 (disparity, accuracy),
-                xytext=(4, -9),
+                xytext=(-3, 5),
                 textcoords="offset points",
+                ha="right",
                 fontsize=7,
                 color=MUTED,
             )
     return hidden
 
 
-def _draw_model(axis: Axes, disparity: Side, accuracy: Side, *, name: str, colour: str, marker: str) -> None:
+def _draw_model(axis: Axes, disparity: Measured, accuracy: Measured, *, name: str, colour: str, marker: str) -> None:
     x, y = disparity.value, accuracy.value
     if x is None or y is None:
         return

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rai_platform.data.sample import Sample
-from rai_platform.mitigation.report import FrontierPoint
+from rai_platform.mitigation.report import GRID_POINT, FrontierPoint
 from rai_platform.spec.mitigation import Mitigation
 from rai_platform.spec.model import ModelSpec
 from rai_platform.training.fitting import fit_grid, fit_model
@@ -16,7 +16,6 @@ SETTINGS: dict[str, tuple[str, float, tuple[float, ...]]] = {  # the parameter, 
     "exponentiated_gradient": ("difference_bound", 0.01, (0.02, 0.05, 0.1, 0.2)),
     "correlation_remover": ("alpha", 1.0, (0.0, 0.25, 0.5, 0.75, 1.0)),
 }
-GRID_POINT = "grid point"
 
 Decisions = npt.NDArray[np.int8]
 

@@ -8,12 +8,12 @@ import numpy.typing as npt
 from rai_platform.data.sample import Sample
 from rai_platform.errors import InvalidSpec
 from rai_platform.fairness.cells import count_cells
-from rai_platform.fairness.change import compare_decisions
+from rai_platform.fairness.change import bounds_of_change, compare_decisions
 from rai_platform.fairness.disparities import measure_disparity
 from rai_platform.fairness.metrics import DISPARITIES
 from rai_platform.fairness.report import must_match
 from rai_platform.mitigation.frontier import measure_frontier
-from rai_platform.mitigation.report import MitigationReport, Side, Trade
+from rai_platform.mitigation.report import Measured, MitigationReport, Trade
 from rai_platform.performance.measurement import balanced_accuracy
 from rai_platform.spec.data import INTERSECTION
 from rai_platform.spec.model import ModelSpec
@@ -115,19 +115,19 @@ def _accuracies(test: Sample, before: Decisions, after: Decisions) -> tuple[Trad
     accuracy = Trade(
         metric="accuracy",
         feature=None,
-        unmitigated=_side(weighted_proportion(right[0], test.weight)),
-        mitigated=_side(weighted_proportion(right[1], test.weight)),
-        change=paired_difference(right[1], right[0], test.weight),
+        unmitigated=_measured_of(weighted_proportion(right[0], test.weight)),
+        mitigated=_measured_of(weighted_proportion(right[1], test.weight)),
+        change=_measured_of(paired_difference(right[1], right[0], test.weight)),
     )
     if np.bincount(test.y_true, minlength=2).min() == 0:
         return (accuracy,)
-    sides = [_side(balanced_accuracy(each, test.y_true, test.weight)) for each in right]
+    sides = [_measured_of(balanced_accuracy(each, test.y_true, test.weight)) for each in right]
     balanced = Trade(
         metric="balanced_accuracy",
         feature=None,
         unmitigated=sides[0],
         mitigated=sides[1],
-        change=_balanced_change(right[0], right[1], test),
+        change=_measured_of(_balanced_change(right[0], right[1], test)),
     )
     return accuracy, balanced
 
@@ -160,10 +160,10 @@ class _Disparities:
         """A disparity of both models and its change."""
         groups, rows = self._large(feature)
         if len(set(groups[rows])) < 2:
-            unknown = Side(value=None, interval=None)
-            return Trade(metric=name, feature=feature, unmitigated=unknown, mitigated=unknown, change=None)
+            unknown = Measured(value=None, interval=None)
+            return Trade(metric=name, feature=feature, unmitigated=unknown, mitigated=unknown, change=unknown)
         test = self._test
-        change = compare_decisions(
+        found = compare_decisions(
             {feature: groups[rows]},
             test.y_true[rows],
             self._before[rows],
@@ -171,27 +171,27 @@ class _Disparities:
             names=(name,),
             seed=self._seed,
             weight=None if test.weight is None else test.weight[rows],
-        )
+        ).disparities[name][feature]
         return Trade(
             metric=name,
             feature=feature,
             unmitigated=self._measured(name, feature, self._before),
             mitigated=self._measured(name, feature, self._after),
-            change=change.disparities[name][feature],
+            change=Measured(value=found.value if found else None, interval=bounds_of_change(found) if found else None),
         )
 
     def value(self, name: str, feature: str, decided: Decisions) -> float | None:
         """A disparity of some decisions; None where it has no value."""
         return self._measured(name, feature, decided).value
 
-    def _measured(self, name: str, feature: str, decided: Decisions) -> Side:
+    def _measured(self, name: str, feature: str, decided: Decisions) -> Measured:
         groups, rows = self._large(feature)
         test = self._test
         cells = count_cells(
             groups[rows], test.y_true[rows], decided[rows], None if test.weight is None else test.weight[rows]
         )
         found = measure_disparity(cells, DISPARITIES[name])
-        return Side(value=found.estimate, interval=found.interval if found.estimate is not None else None)
+        return Measured(value=found.estimate, interval=found.interval if found.estimate is not None else None)
 
     def _large(self, feature: str) -> tuple[npt.NDArray[np.object_], npt.NDArray[np.bool_]]:
         """The group of every row (rows,), and which rows are of a group that is large enough (rows,)."""
@@ -201,5 +201,5 @@ class _Disparities:
         return groups, rows
 
 
-def _side(estimate: Estimate) -> Side:
-    return Side(value=estimate.value, interval=estimate.bounds())
+def _measured_of(estimate: Estimate) -> Measured:
+    return Measured(value=estimate.value, interval=estimate.bounds())

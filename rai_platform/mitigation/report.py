@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from rai_platform.spec.mitigation import Constraint, Method
 from rai_platform.spec.subject import Subject
 from rai_platform.spec.verdict import Interval
-from rai_platform.statistics.estimates import Estimate
+
+GRID_POINT = "grid point"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Side:
-    """A metric of one of the two models; None where it has no value.
+class Measured:
+    """A metric of one of the two models, or its change; None where it has no value.
 
     Attributes:
         value: the estimate.
@@ -30,14 +31,14 @@ class Trade:
         feature: the sensitive feature or intersection it is measured by; None for a metric over everybody.
         unmitigated: without the mitigation.
         mitigated: with it.
-        change: mitigated minus unmitigated, each person's two decisions kept together; None where either has no value.
+        change: mitigated minus unmitigated, each person's two decisions kept together.
     """
 
     metric: str
     feature: str | None
-    unmitigated: Side
-    mitigated: Side
-    change: Estimate | None
+    unmitigated: Measured
+    mitigated: Measured
+    change: Measured
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +46,7 @@ class FrontierPoint:
     """What the method gives at another setting, on the same rows.
 
     Attributes:
-        parameter: the setting that differs; ``grid point`` for a model of a grid.
+        parameter: the setting that differs; ``GRID_POINT`` for a model of a grid.
         value: of the setting.
         accuracy: share of decisions that agree with the label.
         disparity: the constrained one; None where it has no value.

@@ -278,9 +278,8 @@ def model_card(
 
 def evidence_digests(step: Step) -> dict[str, str]:
     """The digests of the predictions and the reports, by asset, as this run sees them."""
-    assets = ("predictions", "performance_report", "fairness_report", "shap_explanations", "robustness_scores")
-    if step.definition.spec.mitigation:
-        assets = (*assets, MITIGATION_REPORT)
+    assets = ["predictions", "performance_report", "fairness_report", "shap_explanations", "robustness_scores"]
+    assets += [MITIGATION_REPORT] if step.definition.spec.mitigation else []
     return {asset: step.values.digest(step.key(asset)) for asset in assets}
 
 

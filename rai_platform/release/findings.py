@@ -143,14 +143,16 @@ def _in_explanations(
 def _at_prediction(report: Explanations, sensitive_columns: Mapping[str, str]) -> Finding:
     """How many protected attributes the model needs to decide about a person: as a feature, or for its thresholds."""
     needed = [
-        name
-        for name, column in sensitive_columns.items()
-        if column in report.features or name in report.group_features
+        name for name, column in sensitive_columns.items() if column in report.features or name in report.group_features
     ]
     count = float(len(needed))
     if report.not_possible is not None and not needed:
         return nothing(f"nobody knows what the decision needs: {report.not_possible}")
-    told = f"the protected attribute{'' if len(needed) == 1 else 's'} {' and '.join(needed)}" if needed else "no protected attribute"
+    told = (
+        f"the protected attribute{'' if len(needed) == 1 else 's'} {' and '.join(needed)}"
+        if needed
+        else "no protected attribute"
+    )
     # Where no features are known, the thresholds alone are: the others may be needed as well.
     most = count if report.not_possible is None else float(len(sensitive_columns))
     return Finding(
