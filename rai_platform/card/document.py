@@ -298,7 +298,7 @@ class ModelCard:
     fairness: tuple[FeatureFairness, ...]
     explanations: ExplanationSection
     robustness: RobustnessSection
-    mitigation: MitigationSection | None = None
+    mitigation: MitigationSection | None
     policy: PolicySection
     verdicts: tuple[Verdict, ...]
     missing_verdicts: tuple[str, ...]
