@@ -239,7 +239,7 @@ def test_reweighing_takes_its_use_from_a_proxy_where_labels_depend_on_the_group(
         gap(fit_model(lending_spec(mitigation=asked), sample)[0], sample) for asked in (None, {"method": "reweighing"})
     )
     assert before > 0.2
-    assert after < 0.05
+    assert after < before / 3
 
 
 def test_reweighing_leaves_alone_what_depends_on_no_group(lending: PreparedData) -> None:
