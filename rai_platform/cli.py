@@ -74,13 +74,12 @@ def run(
 ) -> None:
     """Train, gather the evidence, judge it, and promote the model if the evidence allows."""
     from rai_platform.pipeline.models import find_models, register
-    from rai_platform.spec.model import ASSETS
 
     settings = read_settings()
     if (name is None) == (spec is None):
         raise BadInput("give the NAME of a model, or its YAML with --spec", where="run")
     definition = register(spec, settings) if spec else find_models(settings).named(str(name))
-    known = [asset for asset in ASSETS if not (asset == "training_data" and definition.spec.predictions)]
+    known = definition.spec.assets
     for asset in only or []:
         if asset not in known:
             from rai_platform.errors import did_you_mean

@@ -18,9 +18,11 @@ from rai_platform.card.figures import (
     robustness_section,
 )
 from rai_platform.card.limitations import computed_limitations
+from rai_platform.card.mitigation import mitigation_section
 from rai_platform.errors import EvidenceMismatch
 from rai_platform.explanations.report import Explanations
 from rai_platform.fairness.report import FairnessReport
+from rai_platform.mitigation.report import MitigationReport
 from rai_platform.performance.report import PerformanceReport
 from rai_platform.robustness.report import RobustnessScores
 from rai_platform.spec.departures import departures
@@ -39,6 +41,7 @@ class Evidence:
     explanations: Explanations
     robustness: RobustnessScores
     digests: dict[str, str]
+    mitigation: MitigationReport | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,8 +79,8 @@ def build_card(
         EvidenceMismatch: the reports are about different models or data.
     """
     performance = evidence.performance
-    for report in (evidence.fairness, evidence.explanations, evidence.robustness):
-        if report.subject != performance.subject:
+    for report in (evidence.fairness, evidence.explanations, evidence.robustness, evidence.mitigation):
+        if report is not None and report.subject != performance.subject:
             raise EvidenceMismatch(
                 f"the reports are about {performance.subject} and about {report.subject}: gather the evidence again"
             )
@@ -117,6 +120,7 @@ def build_card(
         fairness=fairness_sections(evidence.fairness),
         explanations=explanation_section(evidence.explanations, candidate.manifest.threshold),
         robustness=robustness_section(evidence.robustness),
+        mitigation=mitigation_section(evidence.mitigation) if evidence.mitigation else None,
         policy=_policy(definition),
         verdicts=judged.verdicts,
         missing_verdicts=judged.missing,
@@ -139,6 +143,8 @@ def gaps(card: ModelCard, definition: ModelDefinition) -> list[str]:
         found.append("no explanation, and no reason why not")
     if card.robustness.not_possible is None and not card.robustness.rows and not card.robustness.not_estimable:
         found.append("nothing about robustness, and no reason why not")
+    if definition.spec.mitigation and card.mitigation is None:
+        found.append("nothing about what the mitigation changes")
     unsaid = [item.name for item in card.performance if item.value is None and not item.why_not]
     found += [f"{name} has no value, and no reason why not" for name in unsaid]
     return found

@@ -206,6 +206,66 @@ class RobustnessSection:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TradeRow:
+    """A metric without and with the mitigation, on the same people, and its change.
+
+    Attributes:
+        metric: its name.
+        feature: what it is measured by; None for a metric over everybody.
+        unmitigated: the same estimator without the mitigation.
+        mitigated: the model of this card.
+        change: mitigated minus unmitigated.
+    """
+
+    metric: str
+    feature: str | None
+    unmitigated: Figure
+    mitigated: Figure
+    change: Figure
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrontierRow:
+    """What the method gives at another setting."""
+
+    setting: str
+    accuracy: float
+    disparity: float | None
+    chosen: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MitigationSection:
+    """What the mitigation bought, and at what price.
+
+    Attributes:
+        method: in words.
+        constraint: what it equalizes, in words.
+        feature: the sensitive feature or intersection it equalizes.
+        disparity: the metric that measures the constraint.
+        n: people compared.
+        changed: share of them whose decision is another one.
+        summary: in sentences.
+        warnings: what to know before the model is used.
+        trades: every metric compared.
+        frontier: what the method gives at other settings; empty where it has one answer.
+        at_prediction: protected attributes that are needed to decide about a person.
+    """
+
+    method: str
+    constraint: str
+    feature: str
+    disparity: str
+    n: int
+    changed: float
+    summary: str
+    warnings: tuple[str, ...]
+    trades: tuple[TradeRow, ...]
+    frontier: tuple[FrontierRow, ...]
+    at_prediction: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyLine:
     """A requirement of the policy with its reason."""
 
@@ -254,6 +314,7 @@ class ModelCard:
         fairness: by sensitive feature and intersection.
         explanations: what moves the score.
         robustness: what happens when the table changes.
+        mitigation: what it bought, and at what price; None where there was none.
         policy: what it had to prove.
         verdicts: what was judged.
         missing_verdicts: required checks without a verdict.
@@ -284,6 +345,7 @@ class ModelCard:
     fairness: tuple[FeatureFairness, ...]
     explanations: ExplanationSection
     robustness: RobustnessSection
+    mitigation: MitigationSection | None
     policy: PolicySection
     verdicts: tuple[Verdict, ...]
     missing_verdicts: tuple[str, ...]

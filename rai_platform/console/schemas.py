@@ -11,7 +11,7 @@ from pydantic.dataclasses import dataclass
 
 from rai_platform.card.rendering import card_schema
 from rai_platform.spec.metrics import METRICS
-from rai_platform.spec.model import ASSETS, ModelSpec
+from rai_platform.spec.model import ASSETS, MITIGATION_REPORT, ModelSpec
 from rai_platform.spec.policy import PolicyOverlay
 from rai_platform.spec.reading import COMPONENT_KEYS, COMPONENT_TYPE
 from rai_platform.spec.verdict import Outcome, Rule, Severity
@@ -27,7 +27,7 @@ def model_schema() -> Schema:
     attributes = ModelSpec.model_json_schema()
     definitions = attributes.pop("$defs")
     definitions["Requirement"] |= _limits_on_the_good_side(definitions["Requirement"])
-    attributes["properties"]["resources"]["propertyNames"] = {"enum": ["default", *ASSETS]}
+    attributes["properties"]["resources"]["propertyNames"] = {"enum": ["default", *ASSETS, MITIGATION_REPORT]}
     attributes["oneOf"] = [
         {"required": [one], "properties": {one: {"type": "object"}, other: {"type": "null"}}}
         for one, other in (("estimator", "predictions"), ("predictions", "estimator"))

@@ -10,7 +10,7 @@ import shap
 
 from rai_platform.explanations.report import Method, Output
 from rai_platform.training.estimators import encoded_columns
-from rai_platform.training.model import PREPROCESSING, TrainedModel
+from rai_platform.training.model import PREPROCESSING, REMOVAL, TrainedModel
 
 PERMUTATIONS = 4  # each forward and backward, which is exact where no more than two features act together
 ROUNDING = 1e-9  # outputs that differ by less, of the largest of them, are the same output
@@ -62,6 +62,8 @@ class Attributions:
 def method_for(model: TrainedModel) -> Method:
     """The exact method where there is one for this model, else ``permutation``."""
     if model.manifest.composition not in ("single", "group_thresholds") or PREPROCESSING not in model.parts:
+        return "permutation"
+    if REMOVAL in model.parts:  # the estimator does not see the columns that features are encoded as
         return "permutation"
     estimator = model.estimators[0]
     # By class and module: a class of the user's own may have the name or the attributes of one of scikit-learn's, and

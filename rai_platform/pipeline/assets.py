@@ -19,7 +19,7 @@ from rai_platform.pipeline.steps import Produced, Step
 from rai_platform.pipeline.values import REPORT, StoredValues, grouped
 from rai_platform.release.decision import Refusal
 from rai_platform.settings import Settings
-from rai_platform.spec.model import ModelSpec
+from rai_platform.spec.model import MITIGATION_REPORT, ModelSpec
 from rai_platform.spec.reading import ModelDefinition
 
 REPORTS = ("performance_report", "fairness_report", "shap_explanations", "robustness_scores")
@@ -71,6 +71,11 @@ def plans(spec: ModelSpec) -> tuple[AssetPlan, ...]:
             tracks=True,
         ),
     )
+    compared = AssetPlan(
+        compute=steps.mitigation_report,
+        reads=("candidate_model", "predictions", "training_data", "test_data"),
+        kinds=frozenset({"fairlearn", "scikitlearn"}),
+    )
     return (
         AssetPlan(compute=steps.test_data, reads=(), kinds=frozenset({"python", "pandera"})),
         *(given if spec.predictions else learned),
@@ -83,8 +88,16 @@ def plans(spec: ModelSpec) -> tuple[AssetPlan, ...]:
         AssetPlan(compute=steps.fairness_report, reads=("predictions", "test_data"), kinds=frozenset({"fairlearn"})),
         AssetPlan(compute=steps.shap_explanations, reads=asked, kinds=frozenset({"shap"})),
         AssetPlan(compute=steps.robustness_scores, reads=asked, kinds=frozenset({"python"})),
-        AssetPlan(compute=steps.model_card, reads=("candidate_model", *REPORTS), kinds=frozenset({"html", "json"})),
+        *((compared,) if spec.mitigation else ()),
+        AssetPlan(
+            compute=steps.model_card, reads=("candidate_model", *reports_of(spec)), kinds=frozenset({"html", "json"})
+        ),
     )
+
+
+def reports_of(spec: ModelSpec) -> tuple[str, ...]:
+    """The assets that a model's card is filled from."""
+    return (*REPORTS, *((MITIGATION_REPORT,) if spec.mitigation else ()))
 
 
 def build_model_definitions(definition: ModelDefinition, settings: Settings) -> dg.Definitions:
@@ -157,7 +170,7 @@ def _asset(definition: ModelDefinition, plan: AssetPlan) -> dg.AssetsDefinition:
 def _production_model(definition: ModelDefinition) -> dg.AssetsDefinition:
     """The last asset. Its check alone says what would be decided, and decides nothing."""
     key = dg.AssetKey([definition.name, "production_model"])
-    depends = ("candidate_model", "test_data", *REPORTS, "model_card")
+    depends = ("candidate_model", "test_data", *reports_of(definition.spec), "model_card")
 
     def body(context: dg.AssetExecutionContext) -> Iterator[Any]:
         # What is decided about is what is there now, also where this run repeats an older one.

@@ -91,8 +91,11 @@ def render_files(card: ModelCard, evidence: Evidence) -> dict[str, bytes]:
     """The card as JSON, HTML and Markdown."""
     from rai_platform.card.plots import draw_card
     from rai_platform.card.rendering import render_html, render_json, render_markdown
+    from rai_platform.card.trade_off import trade_off_svg
 
     pictures = draw_card(evidence.performance, evidence.explanations, evidence.robustness)
+    if evidence.mitigation:
+        pictures |= trade_off_svg(evidence.mitigation)
     return dict(
         zip(
             CARD_FILES,
@@ -122,6 +125,9 @@ def figures(evidence: Evidence) -> Mapping[str, float | None]:
     named["explanation.additivity_error"] = evidence.explanations.additivity_error
     for score in evidence.robustness.scores:
         named[f"robustness.accuracy.{score.perturbation}.{score.strength:g}"] = score.accuracy.value
+    for trade in evidence.mitigation.trades if evidence.mitigation else ():
+        name = f"mitigation.{trade.metric}" + (f".{trade.feature}" if trade.feature else "")
+        named |= {f"{name}.unmitigated": trade.unmitigated.value, f"{name}.mitigated": trade.mitigated.value}
     return named
 
 

@@ -15,6 +15,7 @@ STAGES: dict[str, tuple[str, ...]] = {
     "fairness_report": ("fairness",),
     "shap_explanations": ("explanations",),
     "robustness_scores": ("robustness",),
+    "mitigation_report": ("mitigation", "training", "fairness", "performance"),
     "model_card": ("card",),
     "production_model": ("release", "registry"),
 }

@@ -9,8 +9,10 @@ from rai_platform.card.document import Figure, ModelCard
 from rai_platform.data.report import DataReport
 from rai_platform.explanations.report import Explanations
 from rai_platform.fairness.report import FairnessReport
+from rai_platform.mitigation.report import MitigationReport
 from rai_platform.performance.report import PerformanceReport
 from rai_platform.pipeline.metadata_values import Rows, digests, number, picture, range_of, table, text, wide_table
+from rai_platform.pipeline.mitigation_page import mitigation_page
 from rai_platform.pipeline.releasing import Released
 from rai_platform.pipeline.values import LEDGER_ENTRY, Page
 from rai_platform.release.finding import in_words
@@ -304,6 +306,7 @@ PAGES: Mapping[type, Any] = {
     PerformanceReport: _performance_page,
     Explanations: _explanations_page,
     RobustnessScores: _robustness_page,
+    MitigationReport: mitigation_page,
     ModelCard: _card_page,
 }
 

@@ -28,6 +28,7 @@ from rai_platform.release.records import (
     read_verdicts_on,
     refusal_entry,
 )
+from rai_platform.spec.model import MITIGATION_REPORT
 from rai_platform.spec.subject import Subject
 from rai_platform.training.candidate import Candidate
 from rai_platform.training.loading import stored_files
@@ -167,6 +168,7 @@ def _evidence(step: Step) -> Evidence:
         fairness=read("fairness_report"),
         explanations=read("shap_explanations"),
         robustness=read("robustness_scores"),
+        mitigation=read(MITIGATION_REPORT) if step.definition.spec.mitigation else None,
         digests=evidence_digests(step),
     )
 

@@ -12,11 +12,13 @@ from rai_platform.errors import EvidenceMismatch
 from rai_platform.explanations.report import Explanations, nothing_to_explain
 from rai_platform.fairness.report import FairnessReport
 from rai_platform.home import Home
+from rai_platform.mitigation.report import MitigationReport
 from rai_platform.performance.report import PerformanceReport
 from rai_platform.pipeline.code_versions import code_version
 from rai_platform.pipeline.values import REPORT, StoredValues, encode
 from rai_platform.release.records import candidate_entry
 from rai_platform.robustness.report import RobustnessScores, nothing_to_perturb
+from rai_platform.spec.model import MITIGATION_REPORT
 from rai_platform.spec.reading import ModelDefinition
 from rai_platform.spec.requirements import checks_of
 from rai_platform.spec.subject import Subject
@@ -223,6 +225,33 @@ def robustness_scores(step: Step, candidate_model: Candidate, test_data: Sample)
     return _stored(step, report)
 
 
+def mitigation_report(
+    step: Step, candidate_model: Candidate, predictions: Predictions, training_data: Sample, test_data: Sample
+) -> Produced:
+    """What the mitigation bought, and at what price: the candidate against the same estimator without it, person by person."""
+    from rai_platform.mitigation.measurement import measure_mitigation
+
+    if predictions.subject.model_digest != candidate_model.model_digest:
+        raise EvidenceMismatch(
+            "the predictions are another model's than the candidate: materialize `predictions` again"
+        )
+    if training_data.digest != candidate_model.training_digest:
+        raise EvidenceMismatch(
+            "the candidate learned from other training data than there are now: materialize `candidate_model` again"
+        )
+    report = measure_mitigation(
+        candidate_model.manifest,
+        predictions,
+        training_data,
+        test_data,
+        step.definition.spec,
+        minimum_group_size=step.definition.policy.minimum_group_size,
+        seed=seed_for(predictions.subject, MITIGATION_REPORT),
+        code_version=code_version(MITIGATION_REPORT),
+    )
+    return _stored(step, report)
+
+
 def model_card(
     step: Step,
     candidate_model: Candidate,
@@ -230,6 +259,7 @@ def model_card(
     fairness_report: FairnessReport,
     shap_explanations: Explanations,
     robustness_scores: RobustnessScores,
+    mitigation_report: MitigationReport | None = None,
 ) -> Produced:
     """One document from the evidence, for released and for refused candidates alike."""
     from rai_platform.card.building import Evidence
@@ -240,6 +270,7 @@ def model_card(
         fairness=fairness_report,
         explanations=shap_explanations,
         robustness=robustness_scores,
+        mitigation=mitigation_report,
         digests=evidence_digests(step),
     )
     return _stored(step, write_card(step, candidate_model, evidence))
@@ -247,7 +278,8 @@ def model_card(
 
 def evidence_digests(step: Step) -> dict[str, str]:
     """The digests of the predictions and the reports, by asset, as this run sees them."""
-    assets = ("predictions", "performance_report", "fairness_report", "shap_explanations", "robustness_scores")
+    assets = ["predictions", "performance_report", "fairness_report", "shap_explanations", "robustness_scores"]
+    assets += [MITIGATION_REPORT] if step.definition.spec.mitigation else []
     return {asset: step.values.digest(step.key(asset)) for asset in assets}
 
 

@@ -13,6 +13,7 @@ from rai_platform.data.sample import Sample
 from rai_platform.errors import EvidenceMissing
 from rai_platform.explanations.report import Explanations
 from rai_platform.fairness.report import FairnessReport
+from rai_platform.mitigation.report import MitigationReport
 from rai_platform.performance.report import PerformanceReport
 from rai_platform.robustness.report import RobustnessScores
 from rai_platform.store import ContentStore
@@ -32,6 +33,7 @@ VALUE_OF: dict[str, type] = {
     "fairness_report": FairnessReport,
     "shap_explanations": Explanations,
     "robustness_scores": RobustnessScores,
+    "mitigation_report": MitigationReport,
     "model_card": ModelCard,
 }
 SEARCHED_MATERIALIZATIONS = 200

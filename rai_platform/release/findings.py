@@ -16,6 +16,8 @@ from rai_platform.spec.requirements import RequiredCheck
 from rai_platform.spec.verdict import Interval
 from rai_platform.statistics.estimates import Exact, Replicates
 
+AT_PREDICTION = "protected_attributes_at_prediction"
+
 Evidence = DataReport | PerformanceReport | FairnessReport | Explanations | RobustnessScores
 
 
@@ -49,6 +51,8 @@ def find(
 def _in_explanations(
     check: RequiredCheck, report: Explanations, levels: Levels, sensitive_columns: Mapping[str, str]
 ) -> Finding:
+    if check.requirement.metric == AT_PREDICTION:
+        return _at_prediction(report, sensitive_columns)
     by_group = [sensitive_columns.get(feature, feature) for feature in report.group_features]
     if report.not_possible is not None:
         return nothing(f"there is no explanation: {report.not_possible}{_by_group_in_words(by_group)}")
@@ -73,6 +77,29 @@ def _in_explanations(
         says=_strongest_in_words(strongest, count) + _by_group_in_words(sorted(decide)),
         value=estimate.value,
         bounds=bounds_of(estimate, levels, "low"),
+        n=report.n,
+    )
+
+
+def _at_prediction(report: Explanations, sensitive_columns: Mapping[str, str]) -> Finding:
+    """How many protected attributes the model needs to decide about a person: as a feature, or for its thresholds."""
+    needed = [
+        name for name, column in sensitive_columns.items() if column in report.features or name in report.group_features
+    ]
+    count = float(len(needed))
+    if report.not_possible is not None and not needed:
+        return nothing(f"nobody knows what the decision needs: {report.not_possible}")
+    told = (
+        f"the protected attribute{'' if len(needed) == 1 else 's'} {' and '.join(needed)}"
+        if needed
+        else "no protected attribute"
+    )
+    # Where no features are known, the thresholds alone are: the others may be needed as well.
+    most = count if report.not_possible is None else float(len(sensitive_columns))
+    return Finding(
+        says=f"deciding about a person needs {told}",
+        value=count,
+        bounds=Interval(lower=count, upper=most),
         n=report.n,
     )
 

@@ -176,6 +176,13 @@ METRICS: dict[str, Metric] = {
         meaning="how many forbidden features are among those that move the score most, or set the threshold",
         is_share=False,
     ),
+    "protected_attributes_at_prediction": Metric(
+        assets=("shap_explanations",),
+        good="low",
+        by_group=False,
+        meaning="how many protected attributes are needed to decide about a person, as a feature or for a threshold",
+        is_share=False,
+    ),
     "additivity_error": Metric(
         assets=("shap_explanations",),
         good="low",

@@ -1,5 +1,6 @@
 """What is wrong in a YAML: a sentence for every place, with its line, in the words of YAML."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeVar, get_args
@@ -115,7 +116,14 @@ def _told(model: type[BaseModel], details: list[ErrorDetails]) -> str:
         return " ".join(detail["msg"].removeprefix("Value error, ") for detail in details)
     wanted, given = " or ".join(dict.fromkeys(_wanted(detail) for detail in details)), first["input"]
     got = kind(given) if isinstance(given, dict | list) else repr(given)
-    return f"{wanted[0].lower()}{wanted[1:].replace(' or expected ', ' or ')}, got {got}"
+    meant = did_you_mean(given, _choices(details)) if isinstance(given, str) else ""
+    return f"{wanted[0].lower()}{wanted[1:].replace(' or expected ', ' or ')}, got {got}{meant}"
+
+
+def _choices(details: list[ErrorDetails]) -> list[str]:
+    """The values that would have been taken, where they can be listed."""
+    listed = [str(detail["ctx"]["expected"]) for detail in details if detail["type"] == "literal_error"]
+    return re.findall(r"'([^']*)'", " ".join(listed))
 
 
 def _wanted(detail: ErrorDetails) -> str:

@@ -7,6 +7,7 @@ from pydantic import Field, field_validator, model_validator
 
 from rai_platform.errors import did_you_mean
 from rai_platform.spec.data import INTERSECTION, DataSpec, Location, SensitiveFeature, Source, Split
+from rai_platform.spec.mitigation import Mitigation
 from rai_platform.spec.policy import PolicyOverlay, Strict
 
 EMAIL = re.compile(r"\b[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,7}")  # no more than Dagster takes as an owner
@@ -22,6 +23,7 @@ ASSETS = (
     "model_card",
     "production_model",
 )
+MITIGATION_REPORT = "mitigation_report"  # of the models alone whose spec asks for a mitigation
 
 
 class Estimator(Strict):
@@ -67,29 +69,6 @@ class GivenPredictions(Strict):
     def table(self) -> Source | None:
         """The source of the predictions, where they come in a file of their own."""
         return Source(path=self.source) if isinstance(self.source, str) else self.source
-
-
-class Mitigation(Strict):
-    """A Fairlearn reduction or post-processing that trades some accuracy for a smaller disparity."""
-
-    method: Literal["exponentiated_gradient", "threshold_optimizer"]
-    constraint: Literal[
-        "demographic_parity", "equalized_odds", "true_positive_rate_parity", "false_positive_rate_parity"
-    ] = "demographic_parity"
-    sensitive_features: tuple[str, ...] | None = Field(
-        default=None,
-        min_length=1,
-        description="The features it equalizes, crossed where there are several; the first declared by default.",
-    )
-    params: dict[str, Any] = Field(
-        default_factory=dict, description="Passed on to Fairlearn (`eps`, `max_iter`, `objective`)."
-    )
-    randomized: bool = Field(
-        default=True,
-        description="Decide by a draw, as Fairlearn's guarantee assumes. The draw depends on the seed and the row alone, "
-        "so that the same person gets the same answer. `false` draws nothing: it selects where the mean score of an "
-        "exponentiated gradient reaches the threshold, or the chance of a threshold optimizer one half.",
-    )
 
 
 # The job `run_all_models`, and where Dagster shows a YAML that cannot be read.
@@ -175,13 +154,13 @@ class ModelSpec(Strict):
             if not names:
                 raise ValueError("`mitigation` needs `sensitive_features`")
             _each_is_known("mitigation.sensitive_features", self.mitigation.sensitive_features or (), names)
-        _each_is_known("resources", self.resources, ("default", *ASSETS))
+        _each_is_known("resources", self.resources, ("default", *ASSETS, MITIGATION_REPORT))
         return self
 
     @model_validator(mode="after")
     def _has_one_rule_of_decision(self) -> Self:
         mitigation, estimator = self.mitigation, self.estimator
-        finds_chances = mitigation and (mitigation.randomized or mitigation.method == "threshold_optimizer")
+        finds_chances = mitigation and (mitigation.draws or mitigation.traits.finds_threshold)
         if finds_chances and estimator and estimator.threshold is not None:
             raise ValueError(
                 "`mitigation` finds the chance of being selected by itself: leave out `estimator.threshold`"
@@ -195,6 +174,14 @@ class ModelSpec(Strict):
             *(feature.name for feature in self.sensitive_features),
             *(INTERSECTION.join(crossed) for crossed in self.intersections),
         )
+
+    @property
+    def assets(self) -> tuple[str, ...]:
+        """The assets of the model's graph, in the order of the story."""
+        own = [name for name in ASSETS if not (name == "training_data" and self.predictions)]
+        if self.mitigation:
+            own.insert(own.index("model_card"), MITIGATION_REPORT)
+        return tuple(own)
 
     @property
     def mitigated_features(self) -> tuple[str, ...]:

@@ -138,7 +138,8 @@ def _parameters(spec: ModelSpec) -> dict[str, str]:
         **(spec.estimator.params if spec.estimator else {}),
     }
     if spec.mitigation:
-        asked |= {"mitigation": spec.mitigation.method, "constraint": spec.mitigation.constraint}
+        asked |= {"mitigation": spec.mitigation.method}
+        asked |= {"constraint": spec.mitigation.constraint} if spec.mitigation.traits.constrains else {}
         asked |= {f"mitigation.{name}": value for name, value in spec.mitigation.params.items()}
     return {name: value if isinstance(value, str) else json.dumps(value, default=str) for name, value in asked.items()}
 

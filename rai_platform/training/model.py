@@ -14,7 +14,7 @@ from rai_platform.errors import RaiError, UnscorableRows, UnsuitableData
 from rai_platform.training.estimators import positive_scores
 from rai_platform.training.manifest import Feature, GroupThresholds, Manifest, ThresholdStep
 
-PREPROCESSING = "preprocessing"
+PREPROCESSING, REMOVAL, ESTIMATOR = "preprocessing", "removal", "estimator"
 Scores = npt.NDArray[np.float64]
 
 
@@ -24,7 +24,8 @@ class TrainedModel:
 
     Attributes:
         manifest: the rule.
-        parts: ``preprocessing`` where the platform built it, and the estimators, in the order of ``manifest.weights``.
+        parts: ``preprocessing`` where the platform built it; ``removal``, the matrix and offset by which a correlation
+            remover projects its columns; and the estimators, in the order of ``manifest.weights``.
     """
 
     manifest: Manifest
@@ -32,11 +33,11 @@ class TrainedModel:
 
     @property
     def estimators(self) -> list[Any]:
-        """The learned estimators without the preprocessing."""
-        return [part for name, part in self.parts.items() if name != PREPROCESSING]
+        """The learned estimators without what comes before them."""
+        return [part for name, part in self.parts.items() if name not in (PREPROCESSING, REMOVAL)]
 
     def encode(self, features: pd.DataFrame) -> Any:
-        """What the estimators see: (rows, encoded columns), or the features themselves; raises as ``score`` does."""
+        """What the model works on: (rows, encoded columns), or the features themselves; raises as ``score`` does."""
         chosen = pd.DataFrame({feature.name: as_learned(features, feature) for feature in self.manifest.features})
         with _refusals_told(self.manifest.estimator):
             return self.parts[PREPROCESSING].transform(chosen) if PREPROCESSING in self.parts else chosen
@@ -52,7 +53,8 @@ class TrainedModel:
     def score_encoded(self, inputs: Any) -> Scores:
         """The score of what ``encode`` gives (rows,); raises as ``score`` does."""
         with _refusals_told(self.manifest.estimator):
-            scores = np.array([positive_scores(estimator, inputs)[0] for estimator in self.estimators])
+            seen = self._seen(inputs)
+            scores = np.array([positive_scores(estimator, seen)[0] for estimator in self.estimators])
         weights = self.manifest.weights or (1.0,)
         mean: Scores = np.asarray(weights) @ scores
         if not np.isfinite(mean).all():
@@ -80,6 +82,11 @@ class TrainedModel:
             selected = chance > draws(features, manifest) if manifest.randomized else chance >= 0.5
         return selected.astype("int8")
 
+    def _seen(self, inputs: Any) -> Any:
+        """What the estimators see of encoded columns: all of it, or (rows, kept columns) behind a correlation remover."""
+        removal = self.parts.get(REMOVAL)
+        return inputs if removal is None else np.asarray(inputs) @ removal["matrix"] + removal["offset"]
+
     def _chance_of_selection(self, features: pd.DataFrame, sensitive_features: pd.DataFrame | None) -> Scores:
         manifest = self.manifest
         if manifest.composition == "group_thresholds":
@@ -87,7 +94,8 @@ class TrainedModel:
             return interpolated(self.score(features), groups, manifest.thresholds)
         inputs = self.encode(features)
         with _refusals_told(self.manifest.estimator):
-            votes = np.array([np.asarray(estimator.predict(inputs), dtype="float64") for estimator in self.estimators])
+            seen = self._seen(inputs)
+            votes = np.array([np.asarray(estimator.predict(seen), dtype="float64") for estimator in self.estimators])
         chance: Scores = np.asarray(manifest.weights) @ votes
         return chance
 

@@ -13,7 +13,7 @@ from rai_platform.card.document import Figure, ModelCard
 from rai_platform.card.figures import explanation_section
 from rai_platform.errors import EvidenceMismatch
 from rai_platform.fairness.metrics import MAIN_DISPARITIES
-from rai_platform.spec.model import Mitigation
+from rai_platform.spec.mitigation import Mitigation
 from rai_platform_tests.card import made
 from rai_platform_tests.card.made import MEN, SUBJECT, WOMEN
 

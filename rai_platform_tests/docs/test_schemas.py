@@ -109,7 +109,7 @@ REFUSED = {
     "neither estimator nor predictions": document(estimator=None),
     "both estimator and predictions": document(predictions=VENDOR),
     "resources of an asset that is none": document(resources={"candidate": {}}),
-    "a mitigation nobody knows": document(mitigation={"method": "reweighing"}),
+    "a mitigation nobody knows": document(mitigation={"method": "reweighting"}),
     "a share above 1": document(split={"test_size": 1.5}),
 }
 

@@ -16,6 +16,7 @@ from rai_platform.robustness.report import NO_COLUMN, nothing_to_perturb
 from rai_platform.spec.metrics import METRICS
 from rai_platform.spec.policy import Policy
 from rai_platform.spec.requirements import RequiredCheck
+from rai_platform.spec.verdict import Interval
 from rai_platform_tests.card import made
 from rai_platform_tests.card.made import MEN, SUBJECT, WOMEN
 from rai_platform_tests.release.checks import UNSAID, check_of, verdict_on
@@ -288,6 +289,35 @@ def test_a_forbidden_feature_by_which_thresholds_differ_counts_once_whatever_mov
     assert finding.says.endswith(end)
     assert finding.bounds is not None
     assert finding.bounds.lower == value
+
+
+@pytest.mark.parametrize(
+    ("features", "group_features", "value", "says"),
+    [
+        (("income", "age"), (), 0, "deciding about a person needs no protected attribute"),
+        (("income", "sex"), (), 1, "deciding about a person needs the protected attribute sex"),
+        (("income",), ("sex",), 1, "deciding about a person needs the protected attribute sex"),
+        (("income", "sex"), ("sex",), 1, "deciding about a person needs the protected attribute sex"),
+    ],
+)
+def test_a_protected_attribute_is_needed_as_a_feature_or_for_a_threshold(
+    features: tuple[str, ...], group_features: tuple[str, ...], value: float, says: str
+) -> None:
+    report = dataclasses.replace(made.explanations(features=features), group_features=group_features)
+    finding = found(check_of("protected_attributes_at_prediction"), report)
+    assert (finding.value, finding.says) == (value, says)
+    assert finding.bounds == Interval(lower=value, upper=value)
+
+
+def test_what_a_model_without_explanation_needs_is_known_for_its_thresholds_alone() -> None:
+    why = "there is no model"
+    unknown = nothing_to_explain(SUBJECT, why, code_version="1")
+    finding = found(check_of("protected_attributes_at_prediction"), unknown)
+    assert (finding.value, finding.bounds) == (None, None)
+    assert finding.says == f"nobody knows what the decision needs: {why}"
+    needed = nothing_to_explain(SUBJECT, why, code_version="1", group_features=("sex",))
+    finding = found(check_of("protected_attributes_at_prediction"), needed)
+    assert (finding.value, finding.bounds) == (1, Interval(lower=1, upper=1))
 
 
 # --- a question that was asked later ---------------------------------------------------------------------------------

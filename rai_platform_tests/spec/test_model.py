@@ -1,5 +1,6 @@
 """What a spec may not say."""
 
+import inspect
 import re
 from typing import Any
 
@@ -9,7 +10,8 @@ from hypothesis import strategies as st
 
 from rai_platform.errors import InvalidSpec
 from rai_platform.spec.data import Source
-from rai_platform.spec.model import ModelSpec
+from rai_platform.spec.mitigation import METHODS
+from rai_platform.spec.model import ASSETS, ModelSpec
 from rai_platform_tests.spec.conftest import Definer, lending_attributes
 
 CROSSED = {"intersections": [["sex", "age_group"]]}
@@ -73,6 +75,31 @@ def test_a_model_cannot_bear_a_name_that_dagster_knows_already(name: str, define
         ),
         ({"mitigation": OPTIMIZED, "sensitive_features": []}, "`mitigation` needs `sensitive_features`"),
         ({"mitigation": {**OPTIMIZED, "constraint": "parity"}}, "mitigation.constraint: expected"),
+        ({"mitigation": {**OPTIMIZED, "constraint": "equalized_ods"}}, "did you mean 'equalized_odds'?"),
+        (
+            {"mitigation": {"method": "reweighing", "constraint": "equalized_odds"}},
+            "reweighing aims at demographic_parity alone, got constraint 'equalized_odds'",
+        ),
+        ({"mitigation": {"method": "grid_search", "randomized": True}}, "grid_search draws no decision: leave out"),
+        (
+            {"mitigation": {**REDUCED, "params": {"max_iterations": 5}}},
+            "exponentiated_gradient takes no param 'max_iterations'; did you mean 'max_iter'?",
+        ),
+        ({"mitigation": {"method": "reweighing", "params": {"alpha": 1}}}, "no param 'alpha'; it takes none"),
+        ({"mitigation": {**REDUCED, "params": {"eps": 0}}}, "params.eps: expected a number over 0, got 0"),
+        ({"mitigation": {**REDUCED, "params": {"eps": True}}}, "params.eps: expected a number over 0, got True"),
+        (
+            {"mitigation": {"method": "grid_search", "params": {"grid_size": 0.5}}},
+            "params.grid_size: expected a whole number of at least 1, got 0.5",
+        ),
+        (
+            {"mitigation": {"method": "correlation_remover", "params": {"alpha": 1.1}}},
+            "params.alpha: expected a number from 0 to 1, got 1.1",
+        ),
+        (
+            {"mitigation": {**OPTIMIZED, "params": {"flip": "yes", "objective": "accuracy_score"}}},
+            "params.flip: expected true or false, got 'yes'",
+        ),
         (
             {"mitigation": OPTIMIZED, "estimator": None, "predictions": {"decision": "d"}},
             "predictions alone cannot be mitigated",
@@ -118,6 +145,10 @@ def test_a_spec_that_contradicts_itself_is_refused(changes: dict[str, Any], told
     [
         CROSSED,
         {"mitigation": OPTIMIZED},
+        {"mitigation": {"method": "reweighing"}, "estimator": {**TYPE, "threshold": 0.3}},
+        {"mitigation": {"method": "grid_search", "constraint": "equalized_odds", "params": {"constraint_weight": 1}}},
+        {"mitigation": {"method": "correlation_remover", "params": {"alpha": 0.5}}},
+        {"mitigation": OPTIMIZED, "resources": {"mitigation_report": {}}},
         {"mitigation": {**REDUCED, "randomized": False}, "estimator": {**TYPE, "threshold": 0.3}},
         {"estimator": None, "predictions": {"score": "s", "threshold": 5}},
         {"estimator": None, "predictions": {"decision": "d", "score": "s"}},
@@ -170,3 +201,28 @@ def test_a_source_is_a_dataset_only_by_its_own_schemes(path: str, scheme: str) -
 def test_no_feature_is_taken_for_an_intersection(names: list[str], says: str, define: Definer) -> None:
     with pytest.raises(InvalidSpec, match=says):
         define(sensitive_features=[{"name": name} for name in names], intersections=[names[:2]])
+
+
+def test_params_are_those_of_fairlearn() -> None:
+    from fairlearn import postprocessing, preprocessing, reductions
+
+    theirs = {
+        "exponentiated_gradient": [reductions.ExponentiatedGradient, reductions.DemographicParity],
+        "grid_search": [reductions.GridSearch, reductions.DemographicParity],
+        "threshold_optimizer": [postprocessing.ThresholdOptimizer],
+        "reweighing": [],
+        "correlation_remover": [preprocessing.CorrelationRemover],
+    }
+    assert set(theirs) == set(METHODS)
+    for method, traits in METHODS.items():
+        known = {name for kind in theirs[method] for name in inspect.signature(kind).parameters}
+        assert set(traits.parameters) <= known, method
+
+
+def test_a_mitigated_model_has_one_asset_more() -> None:
+    plain, mitigated = (
+        ModelSpec.model_validate({**lending_attributes(), "mitigation": asked}) for asked in (None, OPTIMIZED)
+    )
+    assert plain.assets == ASSETS
+    assert set(mitigated.assets) - set(plain.assets) == {"mitigation_report"}
+    assert mitigated.assets.index("mitigation_report") + 1 == mitigated.assets.index("model_card")

@@ -208,7 +208,8 @@ def test_all_problems_are_told_at_once(define: Definer, model_file: ModelFile) -
         ),
         (
             {"mitigation": {"method": "exponentiated_gradent"}},
-            "mitigation.method: expected 'exponentiated_gradient' or 'threshold_optimizer', got 'exponentiated_gradent'",
+            "mitigation.method: expected 'exponentiated_gradient', 'grid_search', 'threshold_optimizer', 'reweighing' or "
+            "'correlation_remover', got 'exponentiated_gradent'; did you mean 'exponentiated_gradient'?",
         ),
         ({"estimator": {"type": "a.B", "params": {1: 2}}}, "estimator.params.1: expected text, got 1"),
     ],
