@@ -4,7 +4,7 @@ Everything in it comes from the spec's texts and from the evidence. Numbers appe
 interval that was reported, and nothing that was declared is left out in silence.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from rai_platform.spec.subject import Subject
@@ -41,11 +41,13 @@ class GroupRow:
     Attributes:
         group: its name.
         n: rows.
+        confusion: true negatives, false positives, false negatives, true positives.
         rates: selection rate, true and false positive rate, precision, accuracy.
     """
 
     group: str
     n: int
+    confusion: tuple[float, float, float, float]
     rates: tuple[Figure, ...]
 
     def rate(self, name: str) -> Figure:
@@ -54,12 +56,37 @@ class GroupRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CalibrationPoint:
+    """People of a group whose score lies in one tenth of the scale.
+
+    Attributes:
+        mean_score: what the model said, on average.
+        observed: the share that turned out positive.
+        interval: of that share, 95 %.
+        n: people.
+    """
+
+    mean_score: float
+    observed: float
+    interval: Interval
+    n: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FeatureFairness:
-    """The groups of one sensitive feature or intersection, and how far apart they are."""
+    """The groups of one sensitive feature or intersection, and how far apart they are.
+
+    Attributes:
+        feature: its name.
+        groups: what each received.
+        disparities: how far apart they are.
+        calibration: score against observed rate, by group; empty where scores are no probabilities.
+    """
 
     feature: str
     groups: tuple[GroupRow, ...]
     disparities: tuple[Figure, ...]
+    calibration: dict[str, tuple[CalibrationPoint, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,7 @@
 """From estimates to the figures of the card: value, reported interval, rows."""
 
 from rai_platform.card.document import (
+    CalibrationPoint,
     ExplanationSection,
     FeatureFairness,
     Figure,
@@ -16,6 +17,7 @@ from rai_platform.fairness.disparities import MeasuredDisparity, measure_dispari
 from rai_platform.fairness.metrics import DISPARITIES, MAIN_DISPARITIES, Disparity
 from rai_platform.fairness.rates import MAIN_RATES, Rate, group_rates
 from rai_platform.fairness.report import FairnessReport
+from rai_platform.fairness.scores import ScoreCells
 from rai_platform.performance.report import PerformanceReport
 from rai_platform.robustness.report import RobustnessScores
 from rai_platform.spec.metrics import METRICS
@@ -58,6 +60,7 @@ def fairness_sections(report: FairnessReport) -> tuple[FeatureFairness, ...]:
             feature=feature,
             groups=group_rows(cells),
             disparities=tuple(_disparity_figure(*pair) for pair in zip(shown, found[feature], strict=True)),
+            calibration=_calibration(report.scores.get(feature)),
         )
         for feature, cells in report.cells.items()
     )
@@ -67,9 +70,30 @@ def group_rows(cells: Cells) -> tuple[GroupRow, ...]:
     """What every group received, with Wilson intervals."""
     by_rate = {rate.name: group_rates(cells, rate) for rate in MAIN_RATES}
     return tuple(
-        GroupRow(group=group, n=n, rates=tuple(_rate_figure(rate, by_rate[rate.name][group]) for rate in MAIN_RATES))
-        for group, n in zip(cells.groups, cells.sizes, strict=True)
+        GroupRow(
+            group=group,
+            n=n,
+            confusion=counts,
+            rates=tuple(_rate_figure(rate, by_rate[rate.name][group]) for rate in MAIN_RATES),
+        )
+        for group, n, counts in zip(cells.groups, cells.sizes, cells.counts, strict=True)
     )
+
+
+def _calibration(scores: ScoreCells | None) -> dict[str, tuple[CalibrationPoint, ...]]:
+    """Score against observed rate in tenths of the scale, by group."""
+    return {
+        group: tuple(
+            CalibrationPoint(
+                mean_score=point.mean_score,
+                observed=point.observed.value,
+                interval=point.observed.bounds(),
+                n=point.observed.n,
+            )
+            for point in scores.calibration(group)
+        )
+        for group in (scores.groups if scores else ())
+    }
 
 
 def _disparity_figure(disparity: Disparity, found: MeasuredDisparity) -> Figure:

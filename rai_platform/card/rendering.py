@@ -16,6 +16,7 @@ from rai_platform.spec.metrics import METRICS
 from rai_platform.spec.verdict import SEVEREST_FIRST, Interval, Verdict
 
 CARD = TypeAdapter(ModelCard)
+FOLDED_FROM = 20  # groups; the table of more is folded behind a picture
 ENTITY = re.compile(r"&(?=#?\w+;)")
 MARKUP = re.compile(r"[\\`*\[\]|~]|(?<!\w)_+|_+(?!\w)")
 BLOCK = re.compile(r"^(?:(\d{1,9})(?=[.)](?:\s|$))|(?=#|[-+](?:\s|$)|-{2,}$|=+$))")  # begins a list, heading or line
@@ -76,6 +77,7 @@ def _environment() -> Environment:
             (line for line in card.policy.requirements if line.requirement == verdict.requirement), None
         ),
         "selection_limit": selection_limit,
+        "folded_from": FOLDED_FROM,
         "meaning": lambda name: METRICS[str(name)].meaning,
     }
     return environment
@@ -111,19 +113,23 @@ def _objection(reason: str, verdicts: tuple[Verdict, ...]) -> Objection:
     return Objection(text=reason)
 
 
+def impact_limit(card: ModelCard, feature: str) -> float | None:
+    """The smallest ratio of selection rates that the policy allows by a feature; None where it has no such limit."""
+    for verdict in card.verdicts:
+        if verdict.metric == "disparate_impact" and verdict.sensitive_feature == feature:
+            return verdict.limit.minimum
+    return None
+
+
 def selection_limit(card: ModelCard, section: FeatureFairness) -> float | None:
     """The lowest selection rate that the policy allows beside the highest; None where it has no such limit.
 
     Groups that are too small to be judged move no limit.
     """
-    ratios = [
-        verdict.limit.minimum
-        for verdict in card.verdicts
-        if verdict.metric == "disparate_impact" and verdict.sensitive_feature == section.feature
-    ]
+    ratio = impact_limit(card, section.feature)
     rates = [row.rate("selection_rate").value for row in section.groups if row.n >= card.policy.minimum_group_size]
     known = [rate for rate in rates if rate is not None]
-    return ratios[0] * max(known) if ratios and ratios[0] is not None and len(known) > 1 else None
+    return ratio * max(known) if ratio is not None and len(known) > 1 else None
 
 
 def _words(name: str) -> str:

@@ -92,7 +92,7 @@ def render_files(card: ModelCard, evidence: Evidence) -> dict[str, bytes]:
     from rai_platform.card.plots import draw_card
     from rai_platform.card.rendering import render_html, render_json, render_markdown
 
-    pictures = draw_card(evidence.performance, evidence.explanations, evidence.robustness)
+    pictures = draw_card(card, evidence)
     return dict(
         zip(
             CARD_FILES,

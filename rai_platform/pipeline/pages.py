@@ -1,11 +1,11 @@
 """What Dagster's pages show of a value: a few numbers and small tables first, then what opens, then digests."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import dagster as dg
 
-from rai_platform.card.document import Figure, ModelCard
+from rai_platform.card.document import FeatureFairness, Figure, ModelCard
 from rai_platform.data.report import DataReport
 from rai_platform.explanations.report import Explanations
 from rai_platform.fairness.report import FairnessReport
@@ -15,7 +15,7 @@ from rai_platform.pipeline.releasing import Released
 from rai_platform.pipeline.values import LEDGER_ENTRY, Page
 from rai_platform.release.finding import in_words
 from rai_platform.robustness.report import RobustnessScores
-from rai_platform.spec.policy import requirement_for
+from rai_platform.spec.policy import Policy, requirement_for
 from rai_platform.spec.reading import ModelDefinition
 from rai_platform.spec.verdict import Verdict
 from rai_platform.training.candidate import Candidate
@@ -148,28 +148,16 @@ def _performance_page(report: PerformanceReport) -> Page:
 
 def _fairness_page(report: FairnessReport, definition: ModelDefinition) -> Page:
     from rai_platform.card.figures import fairness_sections
-    from rai_platform.card.plots import draw_groups
 
     policy = definition.policy
     page: dict[str, Any] = {}
     for section in fairness_sections(report):
         name = in_words(section.feature)
-        rule = requirement_for(policy, "disparate_impact", section.feature)
         page[f"selection rates by {name}"] = table(
             [{"group": row.group, "n": f"{row.n:,}", **_measured(row.rate("selection_rate"))} for row in section.groups]
         )
         page[f"all about {name}"] = text(
-            picture(
-                f"rates by {name}",
-                draw_groups(
-                    section,
-                    four_fifths=rule.min if rule else None,
-                    kind="png",
-                    minimum_group_size=policy.minimum_group_size,
-                ),
-            )
-            if section.groups
-            else "",
+            *(_group_pictures(section, policy) if section.groups else ()),
             f"Groups under {policy.minimum_group_size} people are pale, and not judged.",
             wide_table(
                 [
@@ -189,6 +177,21 @@ def _fairness_page(report: FairnessReport, definition: ModelDefinition) -> Page:
             ),
         )
     return {**page, **_about(report)}
+
+
+def _group_pictures(section: FeatureFairness, policy: Policy) -> Iterator[str]:
+    """What each group receives, who is misjudged, and whether a score means the same for all."""
+    from rai_platform.card.group_plots import draw_calibration, draw_confusion, draw_groups
+
+    name, least = in_words(section.feature), policy.minimum_group_size
+    rule = requirement_for(policy, "disparate_impact", section.feature)
+    limit = rule.min if rule and rule.severity != "off" else None
+    yield picture(f"rates by {name}", draw_groups(section, four_fifths=limit, kind="png", minimum_group_size=least))
+    yield picture(
+        f"rightly and wrongly selected and passed over, by {name}",
+        draw_confusion(section, kind="png", minimum_group_size=least),
+    )
+    yield picture(f"calibration by {name}", draw_calibration(section, kind="png", minimum_group_size=least))
 
 
 def _explanations_page(report: Explanations) -> Page:
