@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from rai_platform.card.discoveries import discovery_sections
 from rai_platform.card.document import (
     GroupShare,
     ModelCard,
@@ -114,6 +115,7 @@ def build_card(
         ),
         confusion=performance.confusion,
         fairness=fairness_sections(evidence.fairness),
+        discoveries=discovery_sections(evidence.fairness),
         explanations=explanation_section(evidence.explanations, candidate.manifest.threshold),
         robustness=robustness_section(evidence.robustness),
         policy=_policy(definition),

@@ -82,6 +82,8 @@ def group_rows(cells: Cells) -> tuple[GroupRow, ...]:
 
 def _calibration(scores: ScoreCells | None) -> dict[str, tuple[CalibrationPoint, ...]]:
     """Score against observed rate in tenths of the scale, by group."""
+    if scores is None:
+        return {}
     return {
         group: tuple(
             CalibrationPoint(
@@ -92,7 +94,7 @@ def _calibration(scores: ScoreCells | None) -> dict[str, tuple[CalibrationPoint,
             )
             for point in scores.calibration(group)
         )
-        for group in (scores.groups if scores else ())
+        for group in scores.groups
     }
 
 

@@ -16,6 +16,7 @@ from rai_platform.spec.metrics import METRICS
 from rai_platform.spec.verdict import SEVEREST_FIRST, Interval, Verdict
 
 CARD = TypeAdapter(ModelCard)
+LISTED_SUBGROUPS = 10  # the others are in the card's JSON
 FOLDED_FROM = 20  # groups; the table of more is folded behind a picture
 ENTITY = re.compile(r"&(?=#?\w+;)")
 MARKUP = re.compile(r"[\\`*\[\]|~]|(?<!\w)_+|_+(?!\w)")
@@ -66,6 +67,8 @@ def _environment() -> Environment:
         "day": _day,
         "sure": lambda confidence: f"{100 * confidence:g} %",
         "signed": lambda value: f"{value:+.3f}",
+        "signed_percent": lambda value: f"{value:+.1%}",
+        "tiny": lambda value: "< 0.0001" if value < 0.0001 else f"{value:.4f}",
         "severest_first": _severest_first,
     }
     environment.filters.update(filters)
@@ -78,6 +81,7 @@ def _environment() -> Environment:
         ),
         "selection_limit": selection_limit,
         "folded_from": FOLDED_FROM,
+        "listed_subgroups": LISTED_SUBGROUPS,
         "meaning": lambda name: METRICS[str(name)].meaning,
     }
     return environment

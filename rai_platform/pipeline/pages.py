@@ -10,7 +10,17 @@ from rai_platform.data.report import DataReport
 from rai_platform.explanations.report import Explanations
 from rai_platform.fairness.report import FairnessReport
 from rai_platform.performance.report import PerformanceReport
-from rai_platform.pipeline.metadata_values import Rows, digests, number, picture, range_of, table, text, wide_table
+from rai_platform.pipeline.metadata_values import (
+    Rows,
+    digests,
+    number,
+    picture,
+    plain,
+    range_of,
+    table,
+    text,
+    wide_table,
+)
 from rai_platform.pipeline.releasing import Released
 from rai_platform.pipeline.values import LEDGER_ENTRY, Page
 from rai_platform.release.finding import in_words
@@ -147,7 +157,9 @@ def _performance_page(report: PerformanceReport) -> Page:
 
 
 def _fairness_page(report: FairnessReport, definition: ModelDefinition) -> Page:
+    from rai_platform.card.discoveries import discovery_sections
     from rai_platform.card.figures import fairness_sections
+    from rai_platform.card.rendering import LISTED_SUBGROUPS
 
     policy = definition.policy
     page: dict[str, Any] = {}
@@ -175,6 +187,25 @@ def _fairness_page(report: FairnessReport, definition: ModelDefinition) -> Page:
                     for item in section.disparities
                 ]
             ),
+        )
+    for found in discovery_sections(report):
+        page[f"people nobody named, by {in_words(found.rate)}"] = text(
+            plain(found.found),
+            wide_table(
+                [
+                    {
+                        "people": row.people,
+                        "how many": f"{row.n:,}",
+                        in_words(found.rate): f"{row.rate:.1%}",
+                        "everybody else": f"{row.rest:.1%}",
+                        "difference": f"{row.difference:+.1%} ({row.interval.lower:+.1%} to {row.interval.upper:+.1%})",
+                        "q value": number(row.q_value),
+                    }
+                    for row in found.subgroups[:LISTED_SUBGROUPS]
+                ]
+            ),
+            f"And {more} more that differ less." if (more := len(found.subgroups) - LISTED_SUBGROUPS) > 0 else "",
+            found.how,
         )
     return {**page, **_about(report)}
 

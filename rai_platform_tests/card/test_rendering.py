@@ -24,6 +24,8 @@ def with_name(name: str) -> ModelCard:
     section, explanation, training = card.fairness[0], card.explanations, card.training
     row = dataclasses.replace(explanation.importance[0], feature=name, by_group={"sex": {name: 1.0, "male": 0.5}})
     contribution = (name, name, 0.5)
+    search = card.discoveries[0]
+    subgroup = dataclasses.replace(search.subgroups[0], people=name)
     return dataclasses.replace(
         card,
         summary=name,
@@ -38,6 +40,7 @@ def with_name(name: str) -> ModelCard:
         missing_verdicts=(name,),
         training=dataclasses.replace(training, estimator=name, features=(name,), data=name, parameters={name: name}),
         fairness=(dataclasses.replace(section, groups=(dataclasses.replace(section.groups[0], group=name),)),),
+        discoveries=(dataclasses.replace(search, found=name, subgroups=(subgroup,)),),
         explanations=dataclasses.replace(
             explanation,
             importance=(row,),
