@@ -114,7 +114,7 @@ def build_card(
             "majority accuracy", "accuracy of always giving the majority's answer", performance.majority_accuracy
         ),
         confusion=performance.confusion,
-        fairness=fairness_sections(evidence.fairness),
+        fairness=fairness_sections(evidence.fairness, definition),
         discoveries=discovery_sections(evidence.fairness),
         explanations=explanation_section(evidence.explanations, candidate.manifest.threshold),
         robustness=robustness_section(evidence.robustness),

@@ -24,6 +24,11 @@ class Figure:
         interval: 95 % interval; None where there is none.
         n: rows it rests on.
         why_not: why there is no value.
+        state: whether it is measured, rests on too few people to be judged, or is not estimable.
+        needed: rows it takes to be judged, where it rests on too few.
+        detectable: the smallest gap (of the group from everybody else; of a disparity, of the smallest group that is judged)
+            that so many people would have shown; None where none would have, or nobody can be compared.
+        accounted: that in words, with who is left out of a verdict and why; empty where there is nothing to say.
     """
 
     name: str
@@ -32,6 +37,10 @@ class Figure:
     interval: Interval | None
     n: int
     why_not: str | None = None
+    state: Literal["measured", "too small", "not estimable"] = "measured"
+    needed: int | None = None
+    detectable: float | None = None
+    accounted: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +51,7 @@ class GroupRow:
         group: its name.
         n: rows.
         confusion: true negatives, false positives, false negatives, true positives.
-        rates: selection rate, true and false positive rate, precision, accuracy.
+        rates: every rate, measured or not.
     """
 
     group: str
@@ -81,12 +90,14 @@ class FeatureFairness:
         groups: what each received.
         disparities: how far apart they are.
         calibration: score against observed rate, by group; empty where scores are no probabilities.
+        absent: groups that are declared, or follow from crossing, and of which nobody is in the test data.
     """
 
     feature: str
     groups: tuple[GroupRow, ...]
     disparities: tuple[Figure, ...]
     calibration: dict[str, tuple[CalibrationPoint, ...]] = field(default_factory=dict)
+    absent: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,11 +12,13 @@ from markupsafe import Markup
 from pydantic import TypeAdapter
 
 from rai_platform.card.document import FeatureFairness, ModelCard
+from rai_platform.data.sample import MISSING_GROUP
 from rai_platform.spec.metrics import METRICS
 from rai_platform.spec.verdict import SEVEREST_FIRST, Interval, Verdict
 
 CARD = TypeAdapter(ModelCard)
 LISTED_SUBGROUPS = 10  # the others are in the card's JSON
+LISTED_ABSENT = 20  # likewise
 FOLDED_FROM = 20  # groups; the table of more is folded behind a picture
 ENTITY = re.compile(r"&(?=#?\w+;)")
 MARKUP = re.compile(r"[\\`*\[\]|~]|(?<!\w)_+|_+(?!\w)")
@@ -81,6 +83,7 @@ def _environment() -> Environment:
         ),
         "selection_limit": selection_limit,
         "folded_from": FOLDED_FROM,
+        "accounting_lines": accounting_lines,
         "listed_subgroups": LISTED_SUBGROUPS,
         "meaning": lambda name: METRICS[str(name)].meaning,
     }
@@ -134,6 +137,24 @@ def selection_limit(card: ModelCard, section: FeatureFairness) -> float | None:
     rates = [row.rate("selection_rate").value for row in section.groups if row.n >= card.policy.minimum_group_size]
     known = [rate for rate in rates if rate is not None]
     return ratio * max(known) if ratio is not None and len(known) > 1 else None
+
+
+def accounting_lines(section: FeatureFairness) -> list[str]:
+    """Who is not known, who is not there, and what these people could have shown, in sentences."""
+    said = [
+        f"{row.n:,} people whose {_words(section.feature)} is not known are a group of their own, {row.group}."
+        for row in section.groups
+        if row.group == MISSING_GROUP
+    ]
+    if section.absent:
+        more = len(section.absent) - LISTED_ABSENT
+        rest = f" and {more} more" if more > 0 else ""
+        said.append(
+            f"Nobody in the test data, so nothing about them is estimable: {', '.join(section.absent[:LISTED_ABSENT])}{rest}."
+        )
+    parity = (each for each in section.disparities if each.name == "demographic_parity_difference")
+    said += [f"Selection rate: {figure.accounted}." for figure in parity if figure.accounted]
+    return said
 
 
 def _words(name: str) -> str:

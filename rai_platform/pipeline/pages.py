@@ -159,11 +159,11 @@ def _performance_page(report: PerformanceReport) -> Page:
 def _fairness_page(report: FairnessReport, definition: ModelDefinition) -> Page:
     from rai_platform.card.discoveries import discovery_sections
     from rai_platform.card.figures import fairness_sections
-    from rai_platform.card.rendering import LISTED_SUBGROUPS
+    from rai_platform.card.rendering import LISTED_SUBGROUPS, accounting_lines
 
     policy = definition.policy
     page: dict[str, Any] = {}
-    for section in fairness_sections(report):
+    for section in fairness_sections(report, definition):
         name = in_words(section.feature)
         page[f"selection rates by {name}"] = table(
             [{"group": row.group, "n": f"{row.n:,}", **_measured(row.rate("selection_rate"))} for row in section.groups]
@@ -171,6 +171,7 @@ def _fairness_page(report: FairnessReport, definition: ModelDefinition) -> Page:
         page[f"all about {name}"] = text(
             *(_group_pictures(section, policy) if section.groups else ()),
             f"Groups under {policy.minimum_group_size} people are pale, and not judged.",
+            *(plain(line) for line in accounting_lines(section)),
             wide_table(
                 [
                     {
@@ -183,7 +184,12 @@ def _fairness_page(report: FairnessReport, definition: ModelDefinition) -> Page:
             ),
             wide_table(
                 [
-                    {"disparity, over all groups": in_words(item.name), **_measured(item), "meaning": item.meaning}
+                    {
+                        "disparity, over all groups": in_words(item.name),
+                        **_measured(item),
+                        "what a verdict can tell": item.accounted,
+                        "meaning": item.meaning,
+                    }
                     for item in section.disparities
                 ]
             ),
@@ -314,8 +320,12 @@ def _about(report: PerformanceReport | FairnessReport | Explanations | Robustnes
 
 
 def _measured(figure: Figure) -> dict[str, str]:
-    return {"value": number(figure.value), "95 % interval": range_of(figure.interval)}
+    value = f"not estimable: {figure.why_not}" if figure.value is None and figure.why_not else number(figure.value)
+    return {"value": value, "95 % interval": range_of(figure.interval)}
 
 
 def _in_short(figure: Figure) -> str:
-    return "not estimable" if figure.value is None else f"{number(figure.value)} ({range_of(figure.interval)})"
+    if figure.value is None:
+        return f"not estimable: {figure.why_not}"
+    measured = f"{number(figure.value)} ({range_of(figure.interval)})"
+    return f"{measured}; {figure.accounted}" if figure.accounted else measured
