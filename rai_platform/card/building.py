@@ -17,6 +17,7 @@ from rai_platform.card.figures import (
     performance_figures,
     robustness_section,
 )
+from rai_platform.card.law import legal_readings
 from rai_platform.card.limitations import computed_limitations
 from rai_platform.errors import EvidenceMismatch
 from rai_platform.explanations.report import Explanations
@@ -116,6 +117,8 @@ def build_card(
         confusion=performance.confusion,
         fairness=fairness_sections(evidence.fairness, definition),
         discoveries=discovery_sections(evidence.fairness),
+        law=legal_readings(evidence.fairness),
+        conditional=evidence.fairness.conditional,
         explanations=explanation_section(evidence.explanations, candidate.manifest.threshold),
         robustness=robustness_section(evidence.robustness),
         policy=_policy(definition),

@@ -7,6 +7,8 @@ interval that was reported, and nothing that was declared is left out in silence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from rai_platform.fairness.law import AdverseImpact, ImpactTable
+from rai_platform.fairness.report import ConditionalDisparity
 from rai_platform.spec.subject import Subject
 from rai_platform.spec.verdict import Interval, Verdict
 
@@ -148,6 +150,23 @@ class DiscoverySection:
     how: str
     found: str
     subgroups: tuple[SubgroupRow, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegalReading:
+    """What rules count, by one attribute or several crossed; no legal advice.
+
+    Attributes:
+        feature: the attribute.
+        selection: impact ratios of a tool that selects, 6 RCNY 5-301(b).
+        scoring: impact ratios of a tool that scores, 6 RCNY 5-301(c); None where there are no scores.
+        adverse_impact: the four-fifths rule and statistical significance, 29 CFR 1607.4(D).
+    """
+
+    feature: str
+    selection: ImpactTable
+    scoring: ImpactTable | None
+    adverse_impact: tuple[AdverseImpact, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -294,6 +313,8 @@ class ModelCard:
         confusion: true negatives, false positives, false negatives, true positives.
         fairness: by sensitive feature and intersection.
         discoveries: subgroups that nobody named.
+        law: readings of the law, by sensitive feature and intersection.
+        conditional: groups among people alike in the legitimate factors; empty where none is declared.
         explanations: what moves the score.
         robustness: what happens when the table changes.
         policy: what it had to prove.
@@ -325,6 +346,8 @@ class ModelCard:
     confusion: tuple[int, int, int, int]
     fairness: tuple[FeatureFairness, ...]
     discoveries: tuple[DiscoverySection, ...]
+    law: tuple[LegalReading, ...]
+    conditional: tuple[ConditionalDisparity, ...]
     explanations: ExplanationSection
     robustness: RobustnessSection
     policy: PolicySection

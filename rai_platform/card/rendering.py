@@ -12,6 +12,7 @@ from markupsafe import Markup
 from pydantic import TypeAdapter
 
 from rai_platform.card.document import FeatureFairness, ModelCard
+from rai_platform.card.law import NO_ADVICE
 from rai_platform.data.sample import MISSING_GROUP
 from rai_platform.spec.metrics import METRICS
 from rai_platform.spec.verdict import SEVEREST_FIRST, Interval, Verdict
@@ -83,6 +84,7 @@ def _environment() -> Environment:
         ),
         "selection_limit": selection_limit,
         "folded_from": FOLDED_FROM,
+        "no_advice": NO_ADVICE,
         "accounting_lines": accounting_lines,
         "listed_subgroups": LISTED_SUBGROUPS,
         "meaning": lambda name: METRICS[str(name)].meaning,

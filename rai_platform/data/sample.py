@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pandas as pd
 
-FEATURE, SENSITIVE = "feature:", "sensitive:"
+FEATURE, SENSITIVE, FACTOR = "feature:", "sensitive:", "factor:"
 MISSING_GROUP = "(missing)"
 LEADING_NUMBER = re.compile(r"(under )?(-?\d+(?:\.\d+)?(?:e[-+]\d+)?)")
 
@@ -34,6 +34,7 @@ class Sample:
         record: hash of the whole source row (rows,), to find the same person twice.
         source: the source in words.
         fingerprint: changes when the source changes.
+        factors: the declared legitimate factors (rows, factors), in the types of features; None where none is declared.
     """
 
     features: "pd.DataFrame"
@@ -44,6 +45,7 @@ class Sample:
     record: "npt.NDArray[np.uint64]"
     source: str
     fingerprint: str
+    factors: "pd.DataFrame | None" = None
 
     @property
     def n(self) -> int:
@@ -71,6 +73,7 @@ class Sample:
             record=self.record[rows],
             source=self.source,
             fingerprint=self.fingerprint,
+            factors=None if self.factors is None else self.factors.iloc[rows].reset_index(drop=True),
         )
 
     def groups(self, feature: str) -> "pd.Series[str]":
@@ -100,7 +103,8 @@ class Sample:
         about = json.loads(table.schema.metadata[b"rai_sample"])
         frame = table.to_pandas()
         named = {
-            prefix: [column for column in frame.columns if column.startswith(prefix)] for prefix in (FEATURE, SENSITIVE)
+            prefix: [column for column in frame.columns if column.startswith(prefix)]
+            for prefix in (FEATURE, SENSITIVE, FACTOR)
         }
         parts = {
             prefix: frame[columns].rename(columns=lambda name, prefix=prefix: name.removeprefix(prefix))
@@ -111,6 +115,7 @@ class Sample:
             features=parts[FEATURE],
             sensitive_features=pd.DataFrame(parts[SENSITIVE]),
             weight=weight,
+            factors=pd.DataFrame(parts[FACTOR]) if named[FACTOR] else None,
             y_true=frame["y_true"].to_numpy("int8"),
             row_key=frame["row_key"].to_numpy("int64"),
             record=frame["record"].to_numpy("uint64"),
@@ -124,6 +129,8 @@ class Sample:
         if self.weight is not None:
             columns["weight"] = self.weight
         columns |= {f"{SENSITIVE}{name}": self.sensitive_features[name].to_numpy() for name in self.sensitive_features}
+        if self.factors is not None:
+            columns |= {f"{FACTOR}{name}": self.factors[name].to_numpy() for name in self.factors}
         columns |= {f"{FEATURE}{name}": self.features[name].to_numpy() for name in self.features}
         return pd.DataFrame(columns)
 

@@ -213,7 +213,59 @@ def _fairness_page(report: FairnessReport, definition: ModelDefinition) -> Page:
             f"And {more} more that differ less." if (more := len(found.subgroups) - LISTED_SUBGROUPS) > 0 else "",
             found.how,
         )
-    return {**page, **_about(report)}
+    return {**page, "readings of the law": text(*_readings(report)), **_about(report)}
+
+
+def _readings(report: FairnessReport) -> Iterator[str]:
+    """What rules count, and groups among people alike in the legitimate factors."""
+    from rai_platform.card.law import NO_ADVICE, legal_readings
+
+    yield NO_ADVICE
+    for reading in legal_readings(report):
+        for found in (reading.selection, reading.scoring):
+            if found is None:
+                continue
+            yield f"Impact ratios by {in_words(reading.feature)} ({found.kind}), as Local Law 144 describes them"
+            yield wide_table(
+                [
+                    {
+                        "category": row.category,
+                        "people": f"{row.n:,}",
+                        "rate": number(row.rate.value if row.rate else None),
+                        "impact ratio": "under 2 %: left out, as the rule allows"
+                        if row.left_out
+                        else number(row.impact_ratio),
+                    }
+                    for row in found.rows
+                ]
+            )
+            yield f"{found.unknown:,} people of unknown category are not in this table."
+        yield wide_table(
+            [
+                {
+                    "group": row.group,
+                    "against": row.reference,
+                    "ratio": number(row.ratio),
+                    "p (score)": number(row.score_p_value),
+                    "p (exact)": number(row.fisher_p_value),
+                    "reading": row.reading,
+                }
+                for row in reading.adverse_impact
+            ]
+        )
+    yield wide_table(
+        [
+            {
+                "group": row.group,
+                "alike in": row.factor,
+                "difference in selection rate": f"{row.raw_difference:+.1%}",
+                "among people alike": "not estimable" if row.difference is None else f"{row.difference:+.1%}",
+                "95 % interval": range_of(row.interval),
+                "conditional demographic disparity": number(row.demographic_disparity),
+            }
+            for row in report.conditional
+        ]
+    )
 
 
 def _group_pictures(section: FeatureFairness, policy: Policy) -> Iterator[str]:
