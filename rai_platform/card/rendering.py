@@ -71,7 +71,7 @@ def _environment() -> Environment:
         "sure": lambda confidence: f"{100 * confidence:g} %",
         "signed": lambda value: f"{value:+.3f}",
         "signed_percent": lambda value: f"{value:+.1%}",
-        "tiny": lambda value: "< 0.0001" if value < 0.0001 else f"{value:.4f}",
+        "tiny": lambda value: "<\u00a00.0001" if value < 0.0001 else f"{value:.4f}",
         "severest_first": _severest_first,
     }
     environment.filters.update(filters)
