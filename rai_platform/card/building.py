@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from rai_platform.card.data_figures import data_figures, labels_of_groups, missing_rows, proxy_rows
+from rai_platform.card.discoveries import discovery_sections
 from rai_platform.card.document import (
     GroupShare,
     ModelCard,
@@ -17,6 +18,7 @@ from rai_platform.card.figures import (
     performance_figures,
     robustness_section,
 )
+from rai_platform.card.law import legal_readings
 from rai_platform.card.limitations import computed_limitations
 from rai_platform.card.mitigation import mitigation_section
 from rai_platform.errors import EvidenceMismatch
@@ -117,7 +119,10 @@ def build_card(
             "majority accuracy", "accuracy of always giving the majority's answer", performance.majority_accuracy
         ),
         confusion=performance.confusion,
-        fairness=fairness_sections(evidence.fairness),
+        fairness=fairness_sections(evidence.fairness, definition),
+        discoveries=discovery_sections(evidence.fairness),
+        law=legal_readings(evidence.fairness),
+        conditional=evidence.fairness.conditional,
         explanations=explanation_section(evidence.explanations, candidate.manifest.threshold),
         robustness=robustness_section(evidence.robustness),
         mitigation=mitigation_section(evidence.mitigation) if evidence.mitigation else None,

@@ -5,9 +5,11 @@ interval that was reported, and nothing that was declared is left out in silence
 """
 
 import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
+from rai_platform.fairness.law import AdverseImpact, ImpactTable
+from rai_platform.fairness.report import ConditionalDisparity
 from rai_platform.spec.digests import digest_of
 from rai_platform.spec.subject import Subject
 from rai_platform.spec.verdict import Interval, Verdict
@@ -26,6 +28,11 @@ class Figure:
         interval: 95 % interval; None where there is none.
         n: rows it rests on.
         why_not: why there is no value.
+        state: whether it is measured, rests on too few people to be judged, or is not estimable.
+        needed: rows it takes to be judged, where it rests on too few.
+        detectable: the smallest gap (of the group from everybody else; of a disparity, of the smallest group that is judged)
+            that so many people would have shown; None where none would have, or nobody can be compared.
+        accounted: that in words, with who is left out of a verdict and why; empty where there is nothing to say.
     """
 
     name: str
@@ -34,6 +41,10 @@ class Figure:
     interval: Interval | None
     n: int
     why_not: str | None = None
+    state: Literal["measured", "too small", "not estimable"] = "measured"
+    needed: int | None = None
+    detectable: float | None = None
+    accounted: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,11 +54,13 @@ class GroupRow:
     Attributes:
         group: its name.
         n: rows.
-        rates: selection rate, true and false positive rate, precision, accuracy.
+        confusion: true negatives, false positives, false negatives, true positives.
+        rates: every rate, measured or not.
     """
 
     group: str
     n: int
+    confusion: tuple[float, float, float, float]
     rates: tuple[Figure, ...]
 
     def rate(self, name: str) -> Figure:
@@ -56,12 +69,106 @@ class GroupRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CalibrationPoint:
+    """People of a group whose score lies in one tenth of the scale.
+
+    Attributes:
+        mean_score: what the model said, on average.
+        observed: the share that turned out positive.
+        interval: of that share, 95 %.
+        n: people.
+    """
+
+    mean_score: float
+    observed: float
+    interval: Interval
+    n: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FeatureFairness:
-    """The groups of one sensitive feature or intersection, and how far apart they are."""
+    """The groups of one sensitive feature or intersection, and how far apart they are.
+
+    Attributes:
+        feature: its name.
+        groups: what each received.
+        disparities: how far apart they are.
+        calibration: score against observed rate, by group; empty where scores are no probabilities.
+        absent: groups that are declared, or follow from crossing, and of which nobody is in the test data.
+    """
 
     feature: str
     groups: tuple[GroupRow, ...]
     disparities: tuple[Figure, ...]
+    calibration: dict[str, tuple[CalibrationPoint, ...]] = field(default_factory=dict)
+    absent: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubgroupRow:
+    """A subgroup that nobody named and that differs by more than chance, on people who played no part in finding it.
+
+    Attributes:
+        people: what they have in common.
+        n: how many they are.
+        rate: of the subgroup.
+        rest: of everybody else.
+        difference: the one minus the other.
+        interval: of the difference, allowing for having been picked.
+        q_value: the smallest false discovery rate at which it counts as different.
+    """
+
+    people: str
+    n: int
+    rate: float
+    rest: float
+    difference: float
+    interval: Interval
+    q_value: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiscoverySection:
+    """A search for subgroups that nobody named.
+
+    Attributes:
+        rate: the rate compared.
+        overall: of everybody; None without rows.
+        searched: subgroups that were looked at on the first half.
+        tested: those that were tested on the other half.
+        support: people below which a subgroup was not looked at, in each half.
+        false_discovery_rate: the share of the subgroups listed that may be there by chance, on average.
+        how: how it was searched, in words.
+        found: what was found, in words.
+        subgroups: those that differ, those that differ most first.
+    """
+
+    rate: str
+    overall: float | None
+    searched: int
+    tested: int
+    support: int
+    false_discovery_rate: float
+    how: str
+    found: str
+    subgroups: tuple[SubgroupRow, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegalReading:
+    """What rules count, by one attribute or several crossed; no legal advice.
+
+    Attributes:
+        feature: the attribute.
+        selection: impact ratios of a tool that selects, 6 RCNY 5-301(b).
+        scoring: impact ratios of a tool that scores, 6 RCNY 5-301(c); None where there are no scores.
+        adverse_impact: the four-fifths rule and statistical significance, 29 CFR 1607.4(D).
+    """
+
+    feature: str
+    selection: ImpactTable
+    scoring: ImpactTable | None
+    adverse_impact: tuple[AdverseImpact, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -312,6 +419,9 @@ class ModelCard:
         baseline: the accuracy of always giving the majority's answer.
         confusion: true negatives, false positives, false negatives, true positives.
         fairness: by sensitive feature and intersection.
+        discoveries: subgroups that nobody named.
+        law: readings of the law, by sensitive feature and intersection.
+        conditional: groups among people alike in the legitimate factors; empty where none is declared.
         explanations: what moves the score.
         robustness: what happens when the table changes.
         mitigation: what it bought, and at what price; None where there was none.
@@ -343,6 +453,9 @@ class ModelCard:
     baseline: Figure
     confusion: tuple[int, int, int, int]
     fairness: tuple[FeatureFairness, ...]
+    discoveries: tuple[DiscoverySection, ...]
+    law: tuple[LegalReading, ...]
+    conditional: tuple[ConditionalDisparity, ...]
     explanations: ExplanationSection
     robustness: RobustnessSection
     mitigation: MitigationSection | None

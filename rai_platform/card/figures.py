@@ -1,6 +1,10 @@
 """From estimates to the figures of the card: value, reported interval, rows."""
 
+import dataclasses
+import itertools
+
 from rai_platform.card.document import (
+    CalibrationPoint,
     ExplanationSection,
     FeatureFairness,
     Figure,
@@ -10,15 +14,22 @@ from rai_platform.card.document import (
     RobustnessRow,
     RobustnessSection,
 )
+from rai_platform.data.columns import declared_groups
+from rai_platform.data.sample import MISSING_GROUP
 from rai_platform.explanations.report import ExplainedRow, Explanations
 from rai_platform.fairness.cells import Cells
-from rai_platform.fairness.disparities import MeasuredDisparity, measure_disparities
-from rai_platform.fairness.metrics import DISPARITIES, MAIN_DISPARITIES, Disparity
-from rai_platform.fairness.rates import MAIN_RATES, Rate, group_rates
+from rai_platform.fairness.disparities import Account, MeasuredDisparity, account_for, measure_disparities, visible_gap
+from rai_platform.fairness.law import CROSSED
+from rai_platform.fairness.metrics import DISPARITIES, Disparity
+from rai_platform.fairness.rates import RATES, Rate, group_rates
 from rai_platform.fairness.report import FairnessReport
+from rai_platform.fairness.scores import ScoreCells
 from rai_platform.performance.report import PerformanceReport
 from rai_platform.robustness.report import RobustnessScores
+from rai_platform.spec.data import INTERSECTION
 from rai_platform.spec.metrics import METRICS
+from rai_platform.spec.model import ModelSpec
+from rai_platform.spec.reading import ModelDefinition
 from rai_platform.spec.verdict import Interval
 from rai_platform.statistics.estimates import Estimate, Proportion
 
@@ -37,7 +48,9 @@ EXAMPLE_CONTRIBUTIONS = 6
 def figure(name: str, meaning: str, estimate: Estimate | None, why_not: str | None = None) -> Figure:
     """An estimate with its 95 % interval."""
     if estimate is None:
-        return Figure(name=name, meaning=meaning, value=None, interval=None, n=0, why_not=why_not)
+        return Figure(
+            name=name, meaning=meaning, value=None, interval=None, n=0, why_not=why_not, state="not estimable"
+        )
     return Figure(name=name, meaning=meaning, value=estimate.value, interval=estimate.bounds(), n=estimate.n)
 
 
@@ -49,34 +62,77 @@ def performance_figures(report: PerformanceReport) -> tuple[Figure, ...]:
     )
 
 
-def fairness_sections(report: FairnessReport) -> tuple[FeatureFairness, ...]:
-    """Every group of every feature, and the disparities that a card has room for."""
-    shown = [DISPARITIES[name] for name in MAIN_DISPARITIES]
-    found = measure_disparities(report.cells, shown)
+def fairness_sections(report: FairnessReport, definition: ModelDefinition) -> tuple[FeatureFairness, ...]:
+    """Every group of every feature and every disparity: measured, resting on too few people to be judged, or not estimable."""
+    least, asked = definition.policy.minimum_group_size, list(DISPARITIES.values())
+    found = measure_disparities(report.cells, asked)
     return tuple(
         FeatureFairness(
             feature=feature,
-            groups=group_rows(cells),
-            disparities=tuple(_disparity_figure(*pair) for pair in zip(shown, found[feature], strict=True)),
+            groups=group_rows(cells, minimum_group_size=least),
+            disparities=tuple(
+                _disparity_figure(disparity, apart, account_for(cells, disparity, minimum_group_size=least))
+                for disparity, apart in zip(asked, found[feature], strict=True)
+            ),
+            calibration=_calibration(report.scores.get(feature)),
+            absent=_absent(feature, report, definition.spec),
         )
         for feature, cells in report.cells.items()
     )
 
 
-def group_rows(cells: Cells) -> tuple[GroupRow, ...]:
+def group_rows(cells: Cells, *, minimum_group_size: int = 0) -> tuple[GroupRow, ...]:
     """What every group received, with Wilson intervals."""
-    by_rate = {rate.name: group_rates(cells, rate) for rate in MAIN_RATES}
+    by_rate = {rate: group_rates(cells, rate) for rate in RATES}
     return tuple(
-        GroupRow(group=group, n=n, rates=tuple(_rate_figure(rate, by_rate[rate.name][group]) for rate in MAIN_RATES))
-        for group, n in zip(cells.groups, cells.sizes, strict=True)
+        GroupRow(
+            group=group,
+            n=n,
+            confusion=counts,
+            rates=tuple(_rate_figure(rate, group, by_rate[rate], minimum_group_size) for rate in RATES),
+        )
+        for group, n, counts in zip(cells.groups, cells.sizes, cells.counts, strict=True)
     )
 
 
-def _disparity_figure(disparity: Disparity, found: MeasuredDisparity) -> Figure:
-    """A disparity over all groups that have the rate at all, however small."""
+def _absent(feature: str, report: FairnessReport, spec: ModelSpec) -> tuple[str, ...]:
+    """Groups that ``bins`` declare, or that follow from crossing features, of which there is nobody."""
+    declared = {each.name: declared_groups(each) for each in spec.sensitive_features}
+    parts = [feature] if feature in declared else feature.split(INTERSECTION)
+    known = [
+        tuple(dict.fromkeys((*declared.get(part, ()), *(report.cells[part].groups if part in report.cells else ()))))
+        for part in parts
+    ]
+    there = set(report.cells[feature].groups)
+    crossings = (crossed for crossed in itertools.product(*known) if MISSING_GROUP not in crossed)
+    return tuple(name for crossed in crossings if (name := CROSSED.join(crossed)) not in there)
+
+
+def _calibration(scores: ScoreCells | None) -> dict[str, tuple[CalibrationPoint, ...]]:
+    """Score against observed rate in tenths of the scale, by group."""
+    if scores is None:
+        return {}
+    return {
+        group: tuple(
+            CalibrationPoint(
+                mean_score=point.mean_score,
+                observed=point.observed.value,
+                interval=point.observed.bounds(),
+                n=point.observed.n,
+            )
+            for point in scores.calibration(group)
+        )
+        for group in scores.groups
+    }
+
+
+def _disparity_figure(disparity: Disparity, found: MeasuredDisparity, account: Account) -> Figure:
+    """A disparity over all groups that have the rate at all, however small, and what its verdict could tell."""
     why_not = None
     if found.estimate is None:
         why_not = "nobody is selected in any group" if found.compared else "fewer than two groups can be compared"
+    said = [account.in_words or "fewer than two groups are large enough to be judged"]
+    said += [f"{group} is {why}" for group, why in account.left_out.items()]
     return Figure(
         name=disparity.name,
         meaning=METRICS[disparity.name].meaning,
@@ -84,6 +140,9 @@ def _disparity_figure(disparity: Disparity, found: MeasuredDisparity) -> Figure:
         interval=found.interval,
         n=found.n,
         why_not=why_not,
+        state="not estimable" if found.estimate is None else "measured" if account.smallest else "too small",
+        detectable=account.detectable,
+        accounted="; ".join(said),
     )
 
 
@@ -134,8 +193,25 @@ def robustness_section(report: RobustnessScores) -> RobustnessSection:
     )
 
 
-def _rate_figure(rate: Rate, value: Proportion | None) -> Figure:
-    return figure(rate.name, rate.symbols, value, f"no {rate.denominator}")
+def _rate_figure(rate: Rate, group: str, rates: dict[str, Proportion | None], least: int) -> Figure:
+    measured = figure(rate.name, rate.symbols, rates[group], f"no {rate.denominator}")
+    if measured.value is None:
+        return measured
+    known = {name: value for name, value in rates.items() if value is not None}
+    gap = visible_gap(known, group) if len(known) > 1 else None
+    said = []
+    if too_small := measured.n < least:
+        said.append(f"too small: {measured.n:,} {rate.denominator}, {least:,} needed")
+    if len(known) > 1:
+        shown = "no gap would have shown" if gap is None else f"the smallest gap that would have shown is {gap:.2f}"
+        said.append(f"with {measured.n:,} {rate.denominator} {shown}")
+    return dataclasses.replace(
+        measured,
+        state="too small" if too_small else "measured",
+        needed=least if too_small else None,
+        detectable=gap,
+        accounted="; ".join(said),
+    )
 
 
 def _examples(report: Explanations, threshold: float | None) -> tuple[LocalExplanation, ...]:

@@ -12,10 +12,15 @@ from markupsafe import Markup
 from pydantic import TypeAdapter
 
 from rai_platform.card.document import FeatureFairness, ModelCard
+from rai_platform.card.law import NO_ADVICE
+from rai_platform.data.sample import MISSING_GROUP
 from rai_platform.spec.metrics import METRICS
 from rai_platform.spec.verdict import SEVEREST_FIRST, Interval, Verdict
 
 CARD = TypeAdapter(ModelCard)
+LISTED_SUBGROUPS = 10  # the others are in the card's JSON
+LISTED_ABSENT = 20  # likewise
+FOLDED_FROM = 20  # groups; the table of more is folded behind a picture
 ENTITY = re.compile(r"&(?=#?\w+;)")
 MARKUP = re.compile(r"[\\`*\[\]|~]|(?<!\w)_+|_+(?!\w)")
 BLOCK = re.compile(r"^(?:(\d{1,9})(?=[.)](?:\s|$))|(?=#|[-+](?:\s|$)|-{2,}$|=+$))")  # begins a list, heading or line
@@ -65,6 +70,8 @@ def _environment() -> Environment:
         "day": _day,
         "sure": lambda confidence: f"{100 * confidence:g} %",
         "signed": lambda value: f"{value:+.3f}",
+        "signed_percent": lambda value: f"{value:+.1%}",
+        "tiny": lambda value: "<\u00a00.0001" if value < 0.0001 else f"{value:.4f}",
         "severest_first": _severest_first,
     }
     environment.filters.update(filters)
@@ -76,6 +83,10 @@ def _environment() -> Environment:
             (line for line in card.policy.requirements if line.requirement == verdict.requirement), None
         ),
         "selection_limit": selection_limit,
+        "folded_from": FOLDED_FROM,
+        "no_advice": NO_ADVICE,
+        "accounting_lines": accounting_lines,
+        "listed_subgroups": LISTED_SUBGROUPS,
         "meaning": lambda name: METRICS[str(name)].meaning,
     }
     return environment
@@ -111,19 +122,41 @@ def _objection(reason: str, verdicts: tuple[Verdict, ...]) -> Objection:
     return Objection(text=reason)
 
 
+def impact_limit(card: ModelCard, feature: str) -> float | None:
+    """The smallest ratio of selection rates that the policy allows by a feature; None where it has no such limit."""
+    for verdict in card.verdicts:
+        if verdict.metric == "disparate_impact" and verdict.sensitive_feature == feature:
+            return verdict.limit.minimum
+    return None
+
+
 def selection_limit(card: ModelCard, section: FeatureFairness) -> float | None:
     """The lowest selection rate that the policy allows beside the highest; None where it has no such limit.
 
     Groups that are too small to be judged move no limit.
     """
-    ratios = [
-        verdict.limit.minimum
-        for verdict in card.verdicts
-        if verdict.metric == "disparate_impact" and verdict.sensitive_feature == section.feature
-    ]
+    ratio = impact_limit(card, section.feature)
     rates = [row.rate("selection_rate").value for row in section.groups if row.n >= card.policy.minimum_group_size]
     known = [rate for rate in rates if rate is not None]
-    return ratios[0] * max(known) if ratios and ratios[0] is not None and len(known) > 1 else None
+    return ratio * max(known) if ratio is not None and len(known) > 1 else None
+
+
+def accounting_lines(section: FeatureFairness) -> list[str]:
+    """Who is not known, who is not there, and what these people could have shown, in sentences."""
+    said = [
+        f"{row.n:,} people whose {_words(section.feature)} is not known are a group of their own, {row.group}."
+        for row in section.groups
+        if row.group == MISSING_GROUP
+    ]
+    if section.absent:
+        more = len(section.absent) - LISTED_ABSENT
+        rest = f" and {more} more" if more > 0 else ""
+        said.append(
+            f"Nobody in the test data, so nothing about them is estimable: {', '.join(section.absent[:LISTED_ABSENT])}{rest}."
+        )
+    parity = (each for each in section.disparities if each.name == "demographic_parity_difference")
+    said += [f"Selection rate: {figure.accounted}." for figure in parity if figure.accounted]
+    return said
 
 
 def _words(name: str) -> str:

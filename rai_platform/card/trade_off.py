@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 
-from rai_platform.card.plots import INK, MAIN, MUTED, PALE, WARM, Format, _canvas, _inline, _written
+from rai_platform.card.drawing import INK, MAIN, MUTED, PALE, WARM, Format, inline, new_canvas, written
 from rai_platform.mitigation.report import GRID_POINT, FrontierPoint, Measured, MitigationReport
 
 Point = tuple[float, float]  # disparity, accuracy
@@ -21,7 +21,7 @@ def draw_trade_off(report: MitigationReport, *, kind: Format) -> bytes | None:
     models = ((gain.unmitigated, price.unmitigated), (gain.mitigated, price.mitigated))
     if any(disparity.value is None for disparity, _ in models):
         return None
-    with _canvas(5.2, 3.7) as (canvas, (axis,)):
+    with new_canvas(5.2, 3.7) as (canvas, (axis,)):
         _frame(axis, models)
         points = [point for point in report.frontier if point.disparity is not None]
         hidden = _draw_frontier(axis, points)
@@ -40,13 +40,13 @@ def draw_trade_off(report: MitigationReport, *, kind: Format) -> bytes | None:
                 fontsize=8,
             )
         axis.legend(loc="lower right", fontsize=8)
-        return _written(canvas, kind)
+        return written(canvas, kind)
 
 
 def trade_off_svg(report: MitigationReport) -> dict[str, str]:
     """The picture for a card, by the name its template knows; empty where there is nothing to draw."""
     svg = draw_trade_off(report, kind="svg")
-    return {} if svg is None else {"mitigation": _inline(svg)}
+    return {} if svg is None else {"mitigation": inline(svg)}
 
 
 def efficient(points: Sequence[Point]) -> list[Point]:

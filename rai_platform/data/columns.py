@@ -158,6 +158,13 @@ def group_of_rows(table: pd.DataFrame, feature: SensitiveFeature) -> pd.Series:
     return texts.where(texts.notna(), MISSING_GROUP).astype(object)
 
 
+def declared_groups(feature: SensitiveFeature) -> tuple[str, ...]:
+    """The groups that the ``bins`` of a feature name, whether or not anybody is in them; none where there are no bins."""
+    if isinstance(feature.bins, tuple):
+        return tuple(bin_names(feature.bins))
+    return tuple(feature.bins or ())
+
+
 def must_be_comparable(groups: int, *, where: str) -> None:
     """Refuses so many groups that nobody is served by comparing every two of them, an identifier for instance.
 

@@ -84,6 +84,7 @@ def feature_names(spec: ModelSpec, table: pd.DataFrame) -> tuple[str, ...]:
         "data.exclude": data.exclude,
         "data.categories": data.categories,
         "sensitive_features": [feature.source_column for feature in spec.sensitive_features],
+        "legitimate_factors": spec.legitimate_factors,
         "split.time_column": [split.time_column] if split.time_column else [],
         "split.group_column": [split.group_column] if split.group_column else [],
     }
@@ -125,7 +126,8 @@ def _must_be_meant(chosen: tuple[str, ...], aside: set[str | None], table: pd.Da
 def needed_columns(spec: ModelSpec, names: tuple[str, ...]) -> tuple[str, ...]:
     """The columns that a table must have to be judged on."""
     weight = (spec.data.weight,) if spec.data.weight else ()
-    return (spec.data.target, *weight, *names, *(feature.source_column for feature in spec.sensitive_features))
+    groups = (feature.source_column for feature in spec.sensitive_features)
+    return (spec.data.target, *weight, *names, *groups, *spec.legitimate_factors)
 
 
 def _texts(training: pd.DataFrame, spec: ModelSpec) -> tuple[str, ...]:
@@ -169,10 +171,13 @@ def to_sample(
         name = INTERSECTION.join(names_crossed)
         must_be_comparable(crossed(groups, name).nunique(), where=f"intersections, {name}")
     categories, group = spec.data.categories, spec.split.group_column
-    typed = {
-        name: typed_column(table[name], where=f"data.features, column {name!r}", is_category=name in categories)
-        for name in names
-    }
+    typed, factors = (
+        {
+            name: typed_column(table[name], where=f"{where}, column {name!r}", is_category=name in categories)
+            for name in of
+        }
+        for where, of in (("data.features", names), ("legitimate_factors", spec.legitimate_factors))
+    )
     return Sample(
         features=pd.DataFrame(typed, index=table.index),
         y_true=labels(table[spec.data.target], spec.data),
@@ -183,6 +188,7 @@ def to_sample(
         source=source.path if source.scheme else source.path.rsplit("/", 1)[-1],
         fingerprint=fingerprint(source),
         cluster=None if group is None else pd.factorize(table[group], use_na_sentinel=False)[0].astype("int64"),
+        factors=pd.DataFrame(factors, index=table.index) if factors else None,
     )
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pandas as pd
 
-FEATURE, SENSITIVE = "feature:", "sensitive:"
+FEATURE, SENSITIVE, FACTOR = "feature:", "sensitive:", "factor:"
 MISSING_GROUP = "(missing)"
 LEADING_NUMBER = re.compile(r"(under )?(-?\d+(?:\.\d+)?(?:e[-+]\d+)?)")
 
@@ -35,6 +35,7 @@ class Sample:
         source: the source in words.
         fingerprint: changes when the source changes.
         cluster: a number for the patient or household that the row is of (rows,); None where rows are independent.
+        factors: the declared legitimate factors (rows, factors), in the types of features; None where none is declared.
     """
 
     features: "pd.DataFrame"
@@ -46,6 +47,7 @@ class Sample:
     source: str
     fingerprint: str
     cluster: "npt.NDArray[np.int64] | None" = None
+    factors: "pd.DataFrame | None" = None
 
     @property
     def n(self) -> int:
@@ -74,6 +76,7 @@ class Sample:
             source=self.source,
             fingerprint=self.fingerprint,
             cluster=None if self.cluster is None else self.cluster[rows],
+            factors=None if self.factors is None else self.factors.iloc[rows].reset_index(drop=True),
         )
 
     def groups(self, feature: str) -> "pd.Series[str]":
@@ -103,7 +106,8 @@ class Sample:
         about = json.loads(table.schema.metadata[b"rai_sample"])
         frame = table.to_pandas()
         named = {
-            prefix: [column for column in frame.columns if column.startswith(prefix)] for prefix in (FEATURE, SENSITIVE)
+            prefix: [column for column in frame.columns if column.startswith(prefix)]
+            for prefix in (FEATURE, SENSITIVE, FACTOR)
         }
         parts = {
             prefix: frame[columns].rename(columns=lambda name, prefix=prefix: name.removeprefix(prefix))
@@ -116,6 +120,7 @@ class Sample:
             features=parts[FEATURE],
             sensitive_features=pd.DataFrame(parts[SENSITIVE]),
             weight=weight,
+            factors=pd.DataFrame(parts[FACTOR]) if named[FACTOR] else None,
             y_true=frame["y_true"].to_numpy("int8"),
             row_key=frame["row_key"].to_numpy("int64"),
             record=frame["record"].to_numpy("uint64"),
@@ -131,6 +136,8 @@ class Sample:
         if self.cluster is not None:
             columns["cluster"] = self.cluster
         columns |= {f"{SENSITIVE}{name}": self.sensitive_features[name].to_numpy() for name in self.sensitive_features}
+        if self.factors is not None:
+            columns |= {f"{FACTOR}{name}": self.factors[name].to_numpy() for name in self.factors}
         columns |= {f"{FEATURE}{name}": self.features[name].to_numpy() for name in self.features}
         return pd.DataFrame(columns)
 

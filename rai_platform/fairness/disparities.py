@@ -53,6 +53,7 @@ class Smallest:
     Attributes:
         group: its name.
         n: its rows (of the rate's denominator).
+        denominator: who these rows are, in words: ``positives``.
         rate: of everybody compared.
         next_trials: trials of the next smallest group.
         kind: of the disparity.
@@ -60,6 +61,7 @@ class Smallest:
 
     group: str
     n: int
+    denominator: str
     rate: float
     next_trials: float
     kind: Literal["difference", "ratio"]
@@ -239,15 +241,63 @@ def _measured(
 ) -> MeasuredDisparity:
     people = {group for each in found for group in each.groups}
     estimate, interval = _over_rates(disparity, found)
+    account = _account(disparity, known)
     return MeasuredDisparity(
         estimate=estimate,
         interval=interval,
         n=cells.only(people).n,
         compared=tuple(group for group in cells.groups if group in people),
         extremes=_worst(disparity, found).extremes if estimate is not None else None,
+        left_out=account.left_out,
+        detectable=account.detectable,
+        smallest=account.smallest,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """Who cannot be compared, and what those who can would have shown.
+
+    Attributes:
+        left_out: why, by group of which some rate is not compared: too small, or not estimable.
+        detectable: the smallest gap between the smallest group compared and everybody else that these rows would have
+            shown; None where they would have shown none.
+        smallest: the group that decides how much the rows can tell; None where fewer than two are compared.
+    """
+
+    left_out: dict[str, str]
+    detectable: float | None
+    smallest: Smallest | None
+
+    @property
+    def in_words(self) -> str | None:
+        """What would have shown, as a sentence without its full stop; None where fewer than two groups are compared."""
+        return visible_in_words(self.detectable, self.smallest)
+
+
+def account_for(cells: Cells, disparity: Disparity, *, minimum_group_size: int) -> Account:
+    """Everybody by a feature: who is compared, who is not and why, and what would have shown."""
+    return _account(disparity, [_known(cells, rate, minimum_group_size) for rate in disparity.rates])
+
+
+def visible_in_words(detectable: float | None, smallest: Smallest | None) -> str | None:
+    """``with the 38 positives of Asian, the smallest group compared, the smallest gap that would have shown is 0.31``."""
+    if smallest is None:
+        return None
+    told = f"with the {smallest.n:,} {smallest.denominator} of {smallest.group}, the smallest group compared, "
+    if detectable is None:
+        return told + "no gap would have shown"
+    return told + f"the smallest gap that would have shown is {detectable:.2f}"
+
+
+def _account(disparity: Disparity, known: Sequence[_Known]) -> Account:
+    compared = {
+        rate.denominator: each for rate, each in zip(disparity.rates, known, strict=True) if len(each.rates) > 1
+    }
+    return Account(
         left_out={group: why for each in known for group, why in each.left_out.items()},
-        detectable=_detectable([each for each in known if len(each.rates) > 1]),
-        smallest=_smallest(disparity, [each for each in known if len(each.rates) > 1]),
+        detectable=_detectable(list(compared.values())),
+        smallest=_smallest(disparity, compared),
     )
 
 
@@ -275,15 +325,18 @@ def visible_gap(rates: Mapping[str, Proportion], group: str) -> float | None:
     return detectable_difference(rate, rates[group].trials, trials)
 
 
-def _smallest(disparity: Disparity, known: Sequence[_Known]) -> Smallest | None:
+def _smallest(disparity: Disparity, known: Mapping[str, _Known]) -> Smallest | None:
+    """Of what is compared, by the denominator of its rate, the group with the fewest rows."""
     if not known:
         return None
-    rates = min(known, key=lambda each: min(rate.trials for rate in each.rates.values())).rates
+    denominator = min(known, key=lambda name: min(rate.trials for rate in known[name].rates.values()))
+    rates = known[denominator].rates
     group, after = sorted(rates, key=lambda name: rates[name].trials)[:2]
     trials = sum(rate.trials for rate in rates.values())
     return Smallest(
         group=group,
         n=rates[group].n,
+        denominator=denominator,
         rate=sum(rate.successes for rate in rates.values()) / trials,
         next_trials=rates[after].trials,
         kind=disparity.kind,

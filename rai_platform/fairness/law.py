@@ -4,15 +4,16 @@ They compute the tables that the rules describe. Whether a rule applies, and wha
 """
 
 from dataclasses import dataclass
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING
 
 from rai_platform.data.sample import MISSING_GROUP, in_order
 from rai_platform.fairness.cells import Cells
 from rai_platform.fairness.rates import SELECTION_RATE, group_rates
-from rai_platform.statistics.comparisons import fisher_test, score_test
 from rai_platform.statistics.estimates import Proportion
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 LL144_LEAST_SHARE = 0.02  # 6 RCNY 5-301(d)(4): smaller categories may be left out of the impact ratio, and are named
 FOUR_FIFTHS = 0.8
@@ -70,7 +71,7 @@ def selection_table(feature: str, cells: Cells) -> ImpactTable:
     )
 
 
-def scoring_table(feature: str, groups: npt.NDArray[np.object_], y_score: npt.NDArray[np.float64]) -> ImpactTable:
+def scoring_table(feature: str, groups: "npt.NDArray[np.object_]", y_score: "npt.NDArray[np.float64]") -> ImpactTable:
     """The table for a tool that scores: 6 RCNY 5-301(c). A scoring rate is the share that scored above the median.
 
     Args:
@@ -78,6 +79,8 @@ def scoring_table(feature: str, groups: npt.NDArray[np.object_], y_score: npt.ND
         groups: the category of every applicant (applicants,).
         y_score: scores (applicants,).
     """
+    import numpy as np
+
     above = y_score > np.median(y_score)
     rates: dict[str, Proportion | None] = {}
     for group in in_order(groups):
@@ -156,6 +159,8 @@ def adverse_impact(cells: Cells) -> tuple[AdverseImpact, ...]:
 
 
 def _impact(group: str, rate: Proportion, reference: str, other: Proportion) -> AdverseImpact:
+    from rai_platform.statistics.comparisons import fisher_test, score_test
+
     ratio = rate.value / other.value if other.value > 0 else None
     counts = rate.successes, rate.trials, other.successes, other.trials
     (by_score,) = score_test(*([value] for value in counts)).tolist()

@@ -7,9 +7,11 @@ import polars as pl
 
 from rai_platform.data.sample import Sample
 from rai_platform.fairness.cells import Cells, with_clusters
+from rai_platform.fairness.conditional import conditional_disparities
 from rai_platform.fairness.indices import INDICES, measure_index
+from rai_platform.fairness.law import ImpactTable, scoring_table
 from rai_platform.fairness.rates import ERROR_RATE, SELECTION_RATE
-from rai_platform.fairness.report import Discovery, FairnessReport, must_match
+from rai_platform.fairness.report import ConditionalDisparity, Discovery, FairnessReport, must_match
 from rai_platform.fairness.subgroups import discover, encode_attributes
 from rai_platform.fairness.tabulation import Columns, Tabulation, tabulate
 from rai_platform.spec.data import INTERSECTION
@@ -61,6 +63,8 @@ def measure_fairness(
         not_estimable={name: NO_BENEFIT for name, value in indices.items() if value is None},
         between_groups={feature: _between(each, seed) for feature, each in cells.items()},
         discoveries=_discoveries(predictions, sample, seed),
+        scoring=_scoring(predictions, sample, features),
+        conditional=_conditional(predictions, sample),
         code_version=code_version,
     )
 
@@ -93,6 +97,22 @@ def _clustered(cells: Cells, groups: npt.NDArray[np.object_], predictions: Predi
         return cells
     cell = 2 * sample.y_true.astype("int64") + predictions.y_pred.astype("int64")
     return with_clusters(cells, groups, cell, sample.weight, sample.cluster)
+
+
+def _scoring(predictions: Predictions, sample: Sample, features: tuple[str, ...]) -> dict[str, ImpactTable]:
+    if predictions.y_score is None:
+        return {}
+    return {
+        feature: scoring_table(feature, sample.groups(feature).to_numpy(object), predictions.y_score)
+        for feature in features
+    }
+
+
+def _conditional(predictions: Predictions, sample: Sample) -> tuple[ConditionalDisparity, ...]:
+    if sample.factors is None:
+        return ()
+    groups = {str(name): sample.sensitive_features[name].to_numpy(object) for name in sample.sensitive_features}
+    return conditional_disparities(sample.factors, groups, predictions.y_pred)
 
 
 def _between(cells: Cells, seed: int) -> Estimate | None:

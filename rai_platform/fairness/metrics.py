@@ -59,21 +59,6 @@ DISPARITIES: dict[str, Disparity] = {
 }
 
 
-# What a card has room for; the others follow from the counts in the report, and a policy may limit any of them.
-MAIN_DISPARITIES = (
-    "disparate_impact",
-    "demographic_parity_difference",
-    "demographic_parity_ratio",
-    "equalized_odds_difference",
-    "equalized_odds_ratio",
-    "average_odds_difference",
-    "equal_opportunity_difference",
-    "false_positive_rate_difference",
-    "precision_difference",
-    "accuracy_difference",
-)
-
-
 def against(cells: Cells, rate: Rate, group: str, reference: str) -> tuple[float, float | None] | None:
     """AIF360's signed comparison of an unprivileged group with a privileged one.
 

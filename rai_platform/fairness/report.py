@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from rai_platform.data.sample import Sample
 from rai_platform.errors import EvidenceMismatch
 from rai_platform.fairness.cells import Cells
+from rai_platform.fairness.law import ImpactTable
 from rai_platform.fairness.scores import ScoreCells
 from rai_platform.spec.subject import Subject
 from rai_platform.spec.verdict import Interval
@@ -86,6 +87,39 @@ class Discovery:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ConditionalDisparity:
+    """A group against everybody else, among people who are alike in a legitimate factor.
+
+    Attributes:
+        feature: the sensitive feature.
+        group: of that feature.
+        factor: what people are alike in.
+        strata: divisions by the factor that hold people of the group and others.
+        n: rows in them.
+        left_out: rows in divisions that hold only one of the two, where nobody can be compared.
+        raw_difference: of the selection rates, whatever the factor, from -1 to 1.
+        difference: of the selection rates among people alike in the factor (Mantel and Haenszel), from -1 to 1; None where
+            nobody can be compared.
+        interval: of that difference, 95 %.
+        p_value: of equal rates in every division (Cochran, Mantel and Haenszel); None where the decisions leave no room.
+        demographic_disparity: conditional demographic disparity, from -1 to 1: the group's share of those passed over minus
+            its share of those selected, over 0 where it is passed over more often; None where no division has both.
+    """
+
+    feature: str
+    group: str
+    factor: str
+    strata: int
+    n: int
+    left_out: int
+    raw_difference: float
+    difference: float | None
+    interval: Interval | None
+    p_value: float | None
+    demographic_disparity: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FairnessReport:
     """What each group of people receives.
 
@@ -100,6 +134,8 @@ class FairnessReport:
         between_groups: the inequality that lies between the groups of a feature, by feature; None where nobody has any
             benefit.
         discoveries: subgroups nobody named that are selected, or misjudged, differently.
+        scoring: the share of every group that scored above the median, by feature; empty where there are no scores.
+        conditional: groups among people alike in the legitimate factors; empty where none is declared.
         code_version: of the measuring code.
     """
 
@@ -112,6 +148,8 @@ class FairnessReport:
     not_estimable: dict[str, str] = field(default_factory=dict)
     between_groups: dict[str, Estimate | None] = field(default_factory=dict)
     discoveries: tuple[Discovery, ...] = ()
+    scoring: dict[str, ImpactTable] = field(default_factory=dict)
+    conditional: tuple[ConditionalDisparity, ...] = ()
     code_version: str
 
 

@@ -93,7 +93,7 @@ def render_files(card: ModelCard, evidence: Evidence) -> dict[str, bytes]:
     from rai_platform.card.rendering import render_html, render_json, render_markdown
     from rai_platform.card.trade_off import trade_off_svg
 
-    pictures = draw_card(evidence.performance, evidence.explanations, evidence.robustness)
+    pictures = draw_card(card, evidence)
     if evidence.mitigation:
         pictures |= trade_off_svg(evidence.mitigation)
     return dict(

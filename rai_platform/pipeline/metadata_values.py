@@ -44,6 +44,11 @@ def picture(name: str, png: bytes | None) -> str:
     return f"![{name}](data:image/png;base64,{base64.b64encode(png).decode()})"
 
 
+def plain(sentence: str) -> str:
+    """A sentence inside Markdown, in which a name that was filled in opens no element."""
+    return sentence.replace("\\", "\\\\").replace("<", "&lt;").replace("\n", " ")
+
+
 def wide_table(rows: Rows) -> str:
     """A table inside Markdown."""
     if not rows:
@@ -71,4 +76,4 @@ def range_of(interval: Interval | None) -> str:
 
 
 def _cell(value: str) -> str:
-    return value.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")
+    return plain(value).replace("|", "\\|")

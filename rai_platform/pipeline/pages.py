@@ -1,23 +1,33 @@
 """What Dagster's pages show of a value: a few numbers and small tables first, then what opens, then digests."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import dagster as dg
 
-from rai_platform.card.document import Figure, ModelCard
+from rai_platform.card.document import FeatureFairness, Figure, ModelCard
 from rai_platform.data.report import DataReport
 from rai_platform.explanations.report import Explanations
 from rai_platform.fairness.report import FairnessReport
 from rai_platform.mitigation.report import MitigationReport
 from rai_platform.performance.report import PerformanceReport
-from rai_platform.pipeline.metadata_values import Rows, digests, number, picture, range_of, table, text, wide_table
+from rai_platform.pipeline.metadata_values import (
+    Rows,
+    digests,
+    number,
+    picture,
+    plain,
+    range_of,
+    table,
+    text,
+    wide_table,
+)
 from rai_platform.pipeline.mitigation_page import mitigation_page
 from rai_platform.pipeline.releasing import Released
 from rai_platform.pipeline.values import LEDGER_ENTRY, Page
 from rai_platform.release.finding import in_words
 from rai_platform.robustness.report import RobustnessScores
-from rai_platform.spec.policy import requirement_for
+from rai_platform.spec.policy import Policy, requirement_for
 from rai_platform.spec.reading import ModelDefinition
 from rai_platform.spec.verdict import Verdict
 from rai_platform.training.candidate import Candidate
@@ -185,30 +195,21 @@ def _performance_page(report: PerformanceReport) -> Page:
 
 
 def _fairness_page(report: FairnessReport, definition: ModelDefinition) -> Page:
+    from rai_platform.card.discoveries import discovery_sections
     from rai_platform.card.figures import fairness_sections
-    from rai_platform.card.plots import draw_groups
+    from rai_platform.card.rendering import LISTED_SUBGROUPS, accounting_lines
 
     policy = definition.policy
     page: dict[str, Any] = {}
-    for section in fairness_sections(report):
+    for section in fairness_sections(report, definition):
         name = in_words(section.feature)
-        rule = requirement_for(policy, "disparate_impact", section.feature)
         page[f"selection rates by {name}"] = table(
             [{"group": row.group, "n": f"{row.n:,}", **_measured(row.rate("selection_rate"))} for row in section.groups]
         )
         page[f"all about {name}"] = text(
-            picture(
-                f"rates by {name}",
-                draw_groups(
-                    section,
-                    four_fifths=rule.min if rule else None,
-                    kind="png",
-                    minimum_group_size=policy.minimum_group_size,
-                ),
-            )
-            if section.groups
-            else "",
+            *(_group_pictures(section, policy) if section.groups else ()),
             f"Groups under {policy.minimum_group_size} people are pale, and not judged.",
+            *(plain(line) for line in accounting_lines(section)),
             wide_table(
                 [
                     {
@@ -221,12 +222,103 @@ def _fairness_page(report: FairnessReport, definition: ModelDefinition) -> Page:
             ),
             wide_table(
                 [
-                    {"disparity, over all groups": in_words(item.name), **_measured(item), "meaning": item.meaning}
+                    {
+                        "disparity, over all groups": in_words(item.name),
+                        **_measured(item),
+                        "what a verdict can tell": item.accounted,
+                        "meaning": item.meaning,
+                    }
                     for item in section.disparities
                 ]
             ),
         )
-    return {**page, **_about(report)}
+    for found in discovery_sections(report):
+        page[f"people nobody named, by {in_words(found.rate)}"] = text(
+            plain(found.found),
+            wide_table(
+                [
+                    {
+                        "people": row.people,
+                        "how many": f"{row.n:,}",
+                        in_words(found.rate): f"{row.rate:.1%}",
+                        "everybody else": f"{row.rest:.1%}",
+                        "difference": f"{row.difference:+.1%} ({row.interval.lower:+.1%} to {row.interval.upper:+.1%})",
+                        "q value": number(row.q_value),
+                    }
+                    for row in found.subgroups[:LISTED_SUBGROUPS]
+                ]
+            ),
+            f"And {more} more that differ less." if (more := len(found.subgroups) - LISTED_SUBGROUPS) > 0 else "",
+            found.how,
+        )
+    return {**page, "readings of the law": text(*_readings(report)), **_about(report)}
+
+
+def _readings(report: FairnessReport) -> Iterator[str]:
+    """What rules count, and groups among people alike in the legitimate factors."""
+    from rai_platform.card.law import NO_ADVICE, legal_readings
+
+    yield NO_ADVICE
+    for reading in legal_readings(report):
+        for found in (reading.selection, reading.scoring):
+            if found is None:
+                continue
+            yield f"Impact ratios by {in_words(reading.feature)} ({found.kind}), as Local Law 144 describes them"
+            yield wide_table(
+                [
+                    {
+                        "category": row.category,
+                        "people": f"{row.n:,}",
+                        "rate": number(row.rate.value if row.rate else None),
+                        "impact ratio": "under 2 %: left out, as the rule allows"
+                        if row.left_out
+                        else number(row.impact_ratio),
+                    }
+                    for row in found.rows
+                ]
+            )
+            yield f"{found.unknown:,} people of unknown category are not in this table."
+        yield wide_table(
+            [
+                {
+                    "group": row.group,
+                    "against": row.reference,
+                    "ratio": number(row.ratio),
+                    "p (score)": number(row.score_p_value),
+                    "p (exact)": number(row.fisher_p_value),
+                    "reading": row.reading,
+                }
+                for row in reading.adverse_impact
+            ]
+        )
+    yield wide_table(
+        [
+            {
+                "group": row.group,
+                "alike in": row.factor,
+                "difference in selection rate": f"{row.raw_difference:+.1%}",
+                "among people alike": "not estimable" if row.difference is None else f"{row.difference:+.1%}",
+                "95 % interval": range_of(row.interval),
+                "conditional demographic disparity": number(row.demographic_disparity),
+            }
+            for row in report.conditional
+        ]
+    )
+
+
+def _group_pictures(section: FeatureFairness, policy: Policy) -> Iterator[str]:
+    """What each group receives, who is misjudged, and whether a score means the same for all."""
+    from rai_platform.card.group_plots import draw_calibration, draw_confusion, draw_groups
+
+    name, least = in_words(section.feature), policy.minimum_group_size
+    rule = requirement_for(policy, "disparate_impact", section.feature)
+    limit = rule.min if rule and rule.severity != "off" else None
+    yield picture(f"rates by {name}", draw_groups(section, four_fifths=limit, kind="png", minimum_group_size=least))
+    yield picture(
+        f"rightly and wrongly selected and passed over, by {name}",
+        draw_confusion(section, kind="png", minimum_group_size=least),
+    )
+    yield picture(f"calibration by {name}", draw_calibration(section, kind="png", minimum_group_size=least))
 
 
 def _explanations_page(report: Explanations) -> Page:
@@ -319,8 +411,12 @@ def _about(report: PerformanceReport | FairnessReport | Explanations | Robustnes
 
 
 def _measured(figure: Figure) -> dict[str, str]:
-    return {"value": number(figure.value), "95 % interval": range_of(figure.interval)}
+    value = f"not estimable: {figure.why_not}" if figure.value is None and figure.why_not else number(figure.value)
+    return {"value": value, "95 % interval": range_of(figure.interval)}
 
 
 def _in_short(figure: Figure) -> str:
-    return "not estimable" if figure.value is None else f"{number(figure.value)} ({range_of(figure.interval)})"
+    if figure.value is None:
+        return f"not estimable: {figure.why_not}"
+    measured = f"{number(figure.value)} ({range_of(figure.interval)})"
+    return f"{measured}; {figure.accounted}" if figure.accounted else measured

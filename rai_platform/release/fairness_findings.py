@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from rai_platform.fairness.disparities import BEST, LARGEST, MeasuredDisparity, measure_disparity
+from rai_platform.fairness.disparities import BEST, LARGEST, MeasuredDisparity, measure_disparity, visible_in_words
 from rai_platform.fairness.metrics import DISPARITIES
 from rai_platform.fairness.report import Discovery, FairnessReport
 from rai_platform.release.finding import Finding, Levels, bounds_of, in_words, not_in_report, nothing, number, overall
@@ -49,6 +49,7 @@ def _disparity(check: RequiredCheck, feature: str, report: FairnessReport, level
         groups=found.compared,
         left_out=found.left_out,
         detectable=found.detectable,
+        visible=visible_in_words(found.detectable, found.smallest),
         needed=_enough(check, found, levels),
     )
 

@@ -34,6 +34,7 @@ class Finding:
         groups: groups compared.
         left_out: why, by group that could not be compared.
         detectable: the smallest disparity that the rows would have shown.
+        visible: that in words, with the people it is about; None where that is not asked.
         needed: what would have been enough to tell, in words; None where nobody can say.
     """
 
@@ -44,6 +45,7 @@ class Finding:
     groups: tuple[str, ...] = ()
     left_out: dict[str, str] = field(default_factory=dict)
     detectable: float | None = None
+    visible: str | None = None
     needed: str | None = None
 
 

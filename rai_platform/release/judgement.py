@@ -93,6 +93,8 @@ def reason_for(finding: Finding, limit: Limit, outcome: Outcome, policy: Policy,
     told = _judged(finding, limit, outcome, policy)
     if outcome == "INSUFFICIENT_EVIDENCE" and finding.needed is not None:
         told = f"{told[:-1]}; {finding.needed}."
+    if outcome != "FAIL" and finding.value is not None and finding.visible is not None:
+        told = f"{told} {finding.visible[0].upper()}{finding.visible[1:]}."
     if finding.left_out:
         apart = "; ".join(f"{group} ({why})" for group, why in finding.left_out.items())
         named = on_insufficient == "disclose"

@@ -99,6 +99,11 @@ class ModelSpec(Strict):
     intersections: tuple[tuple[str, ...], ...] = Field(
         default=(), description="`[[sex, race]]` judges every pair of groups."
     )
+    legitimate_factors: tuple[str, ...] = Field(
+        default=(),
+        description="Columns that may lawfully explain a difference, such as the level of a job: groups are also compared "
+        "among people alike in them.",
+    )
     split: Split = Split()
     estimator: Estimator | None = None
     predictions: GivenPredictions | None = None
@@ -150,6 +155,7 @@ class ModelSpec(Strict):
                 )
         if len({frozenset(crossed) for crossed in self.intersections}) < len(self.intersections):
             raise ValueError(f"intersection declared twice: {[list(crossed) for crossed in self.intersections]}")
+        _are_legitimate(self)
         if self.mitigation:
             if not names:
                 raise ValueError("`mitigation` needs `sensitive_features`")
@@ -189,6 +195,16 @@ class ModelSpec(Strict):
         if not self.mitigation:
             return ()
         return self.mitigation.sensitive_features or (self.sensitive_features[0].name,)
+
+
+def _are_legitimate(spec: ModelSpec) -> None:
+    taken = {feature.source_column: f"the sensitive feature {feature.name!r}" for feature in spec.sensitive_features}
+    taken |= {spec.data.target: "the target"}
+    for column in spec.legitimate_factors:
+        if column in taken:
+            raise ValueError(f"legitimate_factors: {column!r} is {taken[column]}, which explains no difference")
+    if len(set(spec.legitimate_factors)) < len(spec.legitimate_factors):
+        raise ValueError(f"legitimate_factors: a column is named twice: {', '.join(spec.legitimate_factors)}")
 
 
 def _each_is_known(where: str, names: Any, known: Any) -> None:

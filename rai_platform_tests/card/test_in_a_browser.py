@@ -29,9 +29,9 @@ def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
         fairness_report=made.fairness(sex=dict.fromkeys((*HOSTILE, "x" * 120), WOMEN)),
         shap_explanations=made.explanations(features=HOSTILE),
     )
-    drawn = draw_card(found.performance, found.explanations, found.robustness)
+    card = made.card_of(found=found)
     file = tmp_path_factory.mktemp("card") / "model_card.html"
-    file.write_text(render_html(made.card_of(found=found), drawn), encoding="utf-8")
+    file.write_text(render_html(card, draw_card(card, found)), encoding="utf-8")
     return file
 
 

@@ -12,19 +12,20 @@ import numpy as np
 import pytest
 from matplotlib.textpath import TextPath
 
-from rai_platform.card.document import FeatureFairness
+from rai_platform.card.document import CalibrationPoint, FeatureFairness
 from rai_platform.card.figures import group_rows
+from rai_platform.card.group_plots import SHOWN_GROUPS, SHOWN_PANELS, draw_calibration, draw_confusion, draw_groups
 from rai_platform.card.plots import (
     SHOWN_FEATURES,
     draw_beeswarm,
     draw_calibration_and_roc,
     draw_card,
-    draw_groups,
     draw_importance,
     draw_robustness,
 )
 from rai_platform.explanations.report import nothing_to_explain
 from rai_platform.robustness.report import nothing_to_perturb
+from rai_platform.spec.verdict import Interval
 from rai_platform_tests.card import made
 from rai_platform_tests.card.cards import HOSTILE, Page
 from rai_platform_tests.card.made import MEN, SUBJECT, WOMEN
@@ -165,6 +166,63 @@ def test_the_limit_is_drawn_where_groups_are_compared(
     assert picture.dashed == (1 if told else 0)
 
 
+def test_of_more_groups_than_fit_the_ends_and_the_largest_are_drawn_and_the_others_are_counted() -> None:
+    groups = {f"group {at}": (600.0 - at, 50.0, 40.0, 310.0) for at in range(SHOWN_GROUPS + 5)}
+    groups |= {"nobody": (400.0, 0.0, 100.0, 0.0), "nearly all": (0.0, 300.0, 0.0, 200.0), "islanders": TINY}
+    drawn = section(groups)
+    for svg in (
+        draw_groups(drawn, four_fifths=0.8, kind="svg", minimum_group_size=50),
+        draw_confusion(drawn, kind="svg", minimum_group_size=50),
+    ):
+        texts = [label.text for label in look_at(svg).labels]
+        named = {text.partition("  (n = ")[0] for text in texts if "  (n = " in text}
+        assert len(named) == SHOWN_GROUPS
+        assert named >= {"nobody", "nearly all", "group 0"}
+        assert not named & {"islanders", f"group {SHOWN_GROUPS + 4}"}
+        assert "and 8 more groups, in the table" in texts
+    assert "limit 0.800" in [label.text for label in look_at(draw_groups(drawn, four_fifths=0.8, kind="svg")).labels]
+
+
+def test_a_bar_says_the_shares_that_it_has_room_for() -> None:
+    picture = look_at(draw_confusion(section({"women": WOMEN, "islanders": TINY, "nobody": (0.0,) * 4}), kind="svg"))
+    texts = [label.text for label in picture.labels]
+    assert [text for text in texts if re.fullmatch(r"\d+ %", text)][5:] == ["44 %", "7 %", "43 %", "100 %"]
+    assert texts.count("nobody") == 1
+    assert {"rightly selected", "wrongly selected", "wrongly passed over", "rightly passed over"} <= set(texts)
+
+
+@pytest.mark.parametrize("count", [1, 2, 7, 40])
+def test_calibration_has_a_panel_for_every_group_that_there_is_room_for(count: int) -> None:
+    names = [f"group {at}" for at in range(count)]
+    points = tuple(
+        CalibrationPoint(mean_score=score, observed=score, interval=Interval(lower=score - 0.1, upper=score + 0.1), n=9)
+        for score in (0.2, 0.8)
+    )
+    drawn = dataclasses.replace(section(dict.fromkeys(names, WOMEN)), calibration=dict.fromkeys(names, points))
+    picture = look_at(draw_calibration(drawn, kind="svg"))
+    texts = [label.text for label in picture.labels]
+    assert len([text for text in texts if text in names]) == min(count, SHOWN_PANELS)
+    assert [text for text in texts if text.startswith("and ")] == (
+        [f"and {count - SHOWN_PANELS} more groups, in the table"] if count > SHOWN_PANELS else []
+    )
+
+
+def test_calibration_is_not_drawn_where_scores_are_no_probabilities() -> None:
+    assert draw_calibration(section({"women": WOMEN}), kind="svg") is None
+
+
+@pytest.mark.parametrize("draw", [draw_confusion, lambda drawn, **how: draw_groups(drawn, four_fifths=0.8, **how)])
+def test_a_picture_of_forty_groups_fits_dagsters_pages_and_keeps_the_colour_of_the_limit(draw: Any) -> None:
+    from PIL import Image
+
+    rng = np.random.default_rng(0)
+    groups = {f"a group with a name of its own {at}": tuple(rng.integers(50, 900, 4).astype(float)) for at in range(60)}
+    png = draw(section(groups), kind="png", minimum_group_size=50)
+    assert len(png) < LARGEST_PICTURE
+    colours = [colour for _, colour in Image.open(io.BytesIO(png)).convert("RGB").getcolors(256) or ()]
+    assert any(red > 150 and red - blue > 100 for red, _, blue in colours)
+
+
 # --- what moves the score --------------------------------------------------------------------------------------------
 
 
@@ -247,19 +305,23 @@ def test_pictures_come_out_the_same_whatever_was_drawn_by_chance_before() -> Non
     drawn = []
     for seed in (1, 2):
         np.random.seed(seed)
-        drawn.append(draw_card(found.performance, found.explanations, found.robustness))
+        drawn.append(draw_card(made.card_of(found=found), found))
         after = np.random.random()
         np.random.seed(seed)
         assert after == np.random.random()
     assert drawn[0] == drawn[1]
-    assert set(drawn[0]) == {"performance", "importance", "beeswarm", "robustness"}
+    assert set(drawn[0]) == {"performance", "importance", "beeswarm", "robustness", "groups sex", "confusion sex"}
 
 
 def test_pictures_load_nothing_and_run_nothing_whatever_features_are_called() -> None:
-    found, hostile = made.evidence(), made.explanations(features=HOSTILE[:SHOWN_FEATURES])
+    names = HOSTILE[:SHOWN_FEATURES]
+    plain_groups, hostile_groups = (
+        made.fairness(sex=dict.fromkeys(groups, WOMEN)) for groups in ([f"group {at}" for at in range(12)], names)
+    )
+    hostile = made.evidence(shap_explanations=made.explanations(features=names), fairness_report=hostile_groups)
     page, plain = (
-        Page("".join(draw_card(found.performance, report, found.robustness).values()))
-        for report in (hostile, found.explanations)
+        Page("".join(draw_card(made.card_of(found=found), found).values()))
+        for found in (hostile, made.evidence(fairness_report=plain_groups))
     )
     assert (page.loads, page.scripts, page.unclosed) == ([], [], [])
     assert set(page.structure) == set(plain.structure)
