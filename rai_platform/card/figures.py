@@ -14,7 +14,6 @@ from rai_platform.card.document import (
     RobustnessRow,
     RobustnessSection,
 )
-from rai_platform.data.columns import declared_groups
 from rai_platform.data.sample import MISSING_GROUP
 from rai_platform.explanations.report import ExplainedRow, Explanations
 from rai_platform.fairness.cells import Cells
@@ -97,6 +96,8 @@ def group_rows(cells: Cells, *, minimum_group_size: int = 0) -> tuple[GroupRow, 
 
 def _absent(feature: str, report: FairnessReport, spec: ModelSpec) -> tuple[str, ...]:
     """Groups that ``bins`` declare, or that follow from crossing features, of which there is nobody."""
+    from rai_platform.data.columns import declared_groups
+
     declared = {each.name: declared_groups(each) for each in spec.sensitive_features}
     parts = [feature] if feature in declared else feature.split(INTERSECTION)
     known = [
