@@ -128,7 +128,9 @@ def _bias_before_training(report: DataReport) -> Page:
             {
                 "group": f"{in_words(row.feature)}: {row.group}",
                 "reference share": "–" if row.expected_share is None else f"{row.expected_share:.1%}",
-                **{name: "–" if value is None else f"{value:.3f}" for name, value in row.measures.items()},
+                "measures": ", ".join(
+                    f"{name} {'–' if value is None else f'{value:.3f}'}" for name, value in row.measures.items()
+                ),
             }
             for row in labels_of_groups(report)
         ],
