@@ -1,5 +1,6 @@
 """Rates: shares of people, as definitions on cells."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rai_platform.fairness.cells import FALSE_NEGATIVE, FALSE_POSITIVE, TRUE_NEGATIVE, TRUE_POSITIVE, Cells
@@ -104,19 +105,17 @@ def proportion(cells: Cells, index: int, rate: Rate) -> Proportion | None:
     effective = total**2 / sum(squares[cell] for cell in rate.among)
     n = round(sum(cells.counts[index][cell] for cell in rate.among))
     if cells.moments is not None and cells.clusters is not None:
-        effective = _clustered(cells, index, rate, n)
+        effective = _clustered(cells, cells.moments[index], cells.clusters[index], index, rate, n)
     return Proportion(successes=sum(weights[cell] for cell in rate.of) / total * effective, trials=effective, n=n)
 
 
-def _clustered(cells: Cells, index: int, rate: Rate, n: int) -> float:
+def _clustered(cells: Cells, moments_of_group: Sequence[float], clusters: int, index: int, rate: Rate, n: int) -> float:
     import numpy as np
 
     from rai_platform.statistics.clusters import size_from_moments
 
-    assert cells.moments is not None  # noqa: S101 - asked before
-    assert cells.clusters is not None  # noqa: S101
     weights, squares = np.array(cells.weights[index]), np.array(cells.squares[index])
-    moments = np.array(cells.moments[index]).reshape(4, 4)
+    moments = np.array(moments_of_group).reshape(4, 4)
     among, of = (np.isin(range(4), part).astype("float64") for part in (rate.among, rate.of))
     total = float(weights @ among)
     distance = of - among * float(weights @ of) / total
@@ -126,6 +125,6 @@ def _clustered(cells: Cells, index: int, rate: Rate, n: int) -> float:
         clustered=float(distance @ moments @ distance),
         squares=float(squares @ among),
         cluster_squares=float(among @ moments @ among),
-        clusters=min(cells.clusters[index], n),
+        clusters=min(clusters, n),
         rows=n,
     )
