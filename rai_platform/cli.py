@@ -15,6 +15,7 @@ import typer
 from rai_platform.console.output import Output, line, stdout_kept_clean
 from rai_platform.errors import BadInput, LedgerBroken, RaiError
 from rai_platform.settings import TRACEBACKS, Settings, read_settings, tracebacks_wanted
+from rai_platform.threads import share_cores
 
 REFUSED = 3
 app = typer.Typer(
@@ -224,6 +225,7 @@ def schema(
 
 def main() -> None:
     """The entry point of `rai`."""
+    share_cores()
     warnings.simplefilter("ignore")  # a person at the prompt can do nothing about a library's deprecations
     sys.exit(execute(sys.argv[1:]))
 

@@ -2,5 +2,7 @@
 
 from rai_platform.pipeline.location import build_definitions
 from rai_platform.settings import read_settings
+from rai_platform.threads import share_cores
 
+share_cores()
 defs = build_definitions(read_settings())

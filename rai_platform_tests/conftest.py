@@ -9,9 +9,11 @@ import pandas as pd
 import pytest
 
 from rai_platform.spec.model import ASSETS
+from rai_platform.threads import share_cores
 from rai_platform_tests.public_data import read_adult, read_compas, read_german
 from rai_platform_tests.world import World, told, unfair_data
 
+share_cores()
 PROJECT = Path(__file__).parent.parent
 
 

@@ -356,6 +356,7 @@ class MitigationSection:
         warnings: what to know before the model is used.
         trades: every metric compared.
         frontier: what the method gives at other settings; empty where it has one answer.
+        frontier_note: what sets the models at other settings apart from this one; empty where nothing does.
         at_prediction: protected attributes that are needed to decide about a person.
     """
 
@@ -369,6 +370,7 @@ class MitigationSection:
     warnings: tuple[str, ...]
     trades: tuple[TradeRow, ...]
     frontier: tuple[FrontierRow, ...]
+    frontier_note: str
     at_prediction: tuple[str, ...]
 
 

@@ -30,6 +30,7 @@ def mitigation_section(report: MitigationReport) -> MitigationSection:
             )
             for point in report.frontier
         ),
+        frontier_note=_frontier_note(report),
         at_prediction=report.at_prediction,
     )
 
@@ -71,6 +72,15 @@ def _summary(report: MitigationReport) -> str:
         f"{_moved(what, gain, falls='fell', rises='grew')} "
         f"{_moved('accuracy', price, falls='fell', rises='rose')} "
         f"{report.changed:.1%} of people get another decision than they would without it."
+    )
+
+
+def _frontier_note(report: MitigationReport) -> str:
+    if not report.frontier or report.frontier_n == report.training_n:
+        return ""
+    return (
+        f"The other settings learned from {report.frontier_n:,} of the {report.training_n:,} rows of training data, drawn by "
+        "chance; this model learned from all of them."
     )
 
 

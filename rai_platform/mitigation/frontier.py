@@ -17,7 +17,18 @@ SETTINGS: dict[str, tuple[str, float, tuple[float, ...]]] = {  # the parameter, 
     "correlation_remover": ("alpha", 1.0, (0.0, 0.25, 0.5, 0.75, 1.0)),
 }
 
+MOST_ROWS = (
+    10_000  # of the training data, for each of the other settings: a reduction trains its estimator some 20 times
+)
+
 Decisions = npt.NDArray[np.int8]
+
+
+def rows_of_frontier(spec: ModelSpec, training: Sample) -> int:
+    """Rows that the models at other settings learn from; the models of a grid are there already, and learned from all."""
+    if spec.mitigation is None or spec.mitigation.method not in SETTINGS:
+        return training.n
+    return min(training.n, MOST_ROWS)
 
 
 def measure_frontier(
@@ -60,13 +71,20 @@ def _family(
             yield GRID_POINT, float(at + 1), decided if at == chosen else model.decide(test.features)
     if asked.method in SETTINGS:
         parameter, default, values = SETTINGS[asked.method]
+        learned_from = _drawn(spec, training)
         own = float(asked.params.get(parameter, default))
         for value in sorted({own, *values}):
             yield (
                 parameter,
                 value,
-                decided if value == own else _decisions(spec, asked, parameter, value, training, test),
+                decided if value == own else _decisions(spec, asked, parameter, value, learned_from, test),
             )
+
+
+def _drawn(spec: ModelSpec, training: Sample) -> Sample:
+    seed = spec.estimator.seed if spec.estimator else 0
+    rows = np.random.default_rng(seed).permutation(training.n)[: rows_of_frontier(spec, training)]
+    return training.take(np.sort(rows))
 
 
 def _decisions(

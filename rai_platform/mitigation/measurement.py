@@ -12,7 +12,7 @@ from rai_platform.fairness.change import bounds_of_change, compare_decisions
 from rai_platform.fairness.disparities import measure_disparity
 from rai_platform.fairness.metrics import DISPARITIES
 from rai_platform.fairness.report import must_match
-from rai_platform.mitigation.frontier import measure_frontier
+from rai_platform.mitigation.frontier import measure_frontier, rows_of_frontier
 from rai_platform.mitigation.report import Measured, MitigationReport, Trade
 from rai_platform.performance.measurement import balanced_accuracy
 from rai_platform.spec.data import INTERSECTION
@@ -86,6 +86,7 @@ def measure_mitigation(
         disparity=disparity,
         changed=float(np.average(before != after, weights=test.weight)),
         trades=(*_accuracies(test, before, after), *(disparities.trade(*pair) for pair in asked_for)),
+        training_n=training.n,
         frontier=measure_frontier(
             spec,
             training,
@@ -93,6 +94,7 @@ def measure_mitigation(
             after,
             disparity=lambda decided: disparities.value(disparity, feature, decided),
         ),
+        frontier_n=rows_of_frontier(spec, training),
         at_prediction=at_prediction(manifest, spec),
         drawn=manifest.randomized,
         seed=manifest.seed,

@@ -76,7 +76,9 @@ class MitigationReport:
         disparity: the metric that measures the constraint.
         changed: share of people whose decision is another one.
         trades: every metric compared: accuracy first, then the constrained disparity, then the headline ones.
+        training_n: rows of the training data.
         frontier: what the method gives at other settings; empty where it has one answer.
+        frontier_n: rows of the training data, drawn by chance, that the models at other settings learned from.
         at_prediction: protected attributes that are needed to decide about a person.
         drawn: whether decisions are drawn.
         seed: of training, and of drawn decisions.
@@ -94,7 +96,9 @@ class MitigationReport:
     disparity: str
     changed: float
     trades: tuple[Trade, ...]
+    training_n: int
     frontier: tuple[FrontierPoint, ...]
+    frontier_n: int
     at_prediction: tuple[str, ...]
     drawn: bool
     seed: int

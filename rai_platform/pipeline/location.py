@@ -16,6 +16,7 @@ from rai_platform.pipeline.io_manager import ContentAddressedIOManager
 from rai_platform.pipeline.models import find_models
 from rai_platform.settings import Executor, Settings
 from rai_platform.spec.reading import ModelDefinition
+from rai_platform.threads import STEPS_AT_ONCE
 
 PRELOADED = ["numpy", "pandas", "pyarrow", "sklearn", "sqlalchemy", "mlflow", "rai_platform.definitions"]
 UNREADABLE_GROUP = "unreadable_specs"
@@ -68,7 +69,7 @@ def executor(kind: Executor) -> dg.ExecutorDefinition:
         configured: dg.ExecutorDefinition = k8s_job_executor.configured({"max_concurrent": 4})
         return configured
     return dg.multiprocess_executor.configured(
-        {"max_concurrent": 2, "start_method": {"forkserver": {"preload_modules": PRELOADED}}}
+        {"max_concurrent": STEPS_AT_ONCE, "start_method": {"forkserver": {"preload_modules": PRELOADED}}}
     )
 
 

@@ -38,6 +38,7 @@ def mitigation_page(report: MitigationReport) -> Page:
             "Up is more accurate, left is more equal.",
             picture("accuracy against disparity", draw_trade_off(report, kind="png")),
             wide_table(settings),
+            section.frontier_note,
         ),
         "needed to decide about a person": ", ".join(report.at_prediction) or "no protected attribute",
         "rows": report.n,

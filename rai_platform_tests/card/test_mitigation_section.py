@@ -57,10 +57,12 @@ def report(**changes: Any) -> MitigationReport:
             trade("demographic_parity_difference", "sex", 0.25, 0.06),
             trade("disparate_impact", "sex", 0.6, 0.9),
         ),
+        training_n=3000,
         frontier=tuple(
             FrontierPoint(parameter=GRID_POINT, value=float(at), accuracy=y, disparity=x, chosen=at == 2)
             for at, (x, y) in enumerate([(0.25, 0.81), (0.06, 0.78), (0.15, 0.80), (0.9, 0.4)], start=1)
         ),
+        frontier_n=3000,
         at_prediction=(),
         drawn=False,
         seed=7,

@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from rai_platform.card.mitigation import mitigation_section
 from rai_platform.data.sample import Sample
 from rai_platform.errors import EvidenceMismatch, InvalidSpec
 from rai_platform.fairness.cells import count_cells
 from rai_platform.fairness.disparities import measure_disparity
 from rai_platform.fairness.metrics import DISPARITIES
+from rai_platform.mitigation import frontier
 from rai_platform.mitigation.measurement import MEASURED_BY
 from rai_platform.mitigation.report import MitigationReport
 from rai_platform.spec.model import ModelSpec
@@ -148,6 +150,23 @@ def test_without_any_removal_a_correlation_remover_only_hides_the_column(
     hidden, _ = fit_model(blind, prepared(blind)[0])
     [point] = [point for point in report.frontier if point.value == 0.0]
     assert point.accuracy == pytest.approx((hidden.decide(test.features) == test.y_true).mean(), abs=0.002)
+
+
+def test_the_models_at_other_settings_learn_from_no_more_rows_than_they_may(monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = spec_of({"method": "correlation_remover"}, rows=6000)
+    training, test = prepared(spec)
+    whole = compared(spec, training, test)
+    monkeypatch.setattr(frontier, "MOST_ROWS", 500)
+    part = compared(spec, training, test)
+    assert (whole.frontier_n, part.frontier_n, part.training_n) == (training.n, 500, training.n)
+    by_setting = [
+        {point.value: (point.accuracy, point.disparity) for point in report.frontier} for report in (whole, part)
+    ]
+    assert [point.value for point in part.frontier if point.chosen] == [1.0]
+    assert by_setting[0][1.0] == by_setting[1][1.0]
+    assert by_setting[0][0.0] != by_setting[1][0.0]
+    assert "from 500 of the" in mitigation_section(part).frontier_note
+    assert mitigation_section(whole).frontier_note == ""
 
 
 # --- chance, weights, small groups -----------------------------------------------------------------------------------
