@@ -119,6 +119,16 @@ def test_the_markdown_of_a_card_is_as_it_was_agreed() -> None:
     )
 
 
+@any_card
+def test_both_texts_hold_what_was_found_before_training(card: ModelCard) -> None:
+    training = card.training
+    told = [name for labels in training.labels[:1] for name in labels.measures]
+    told += [f"{column} {auc:.3f}" for proxy in training.proxies for column, auc in proxy.strongest]
+    told += [row.column for row in training.missing]
+    for text in (Page(render_html(card, {})).text, "\n".join(read_markdown(render_markdown(card)).lines)):
+        assert [name for name in told if name not in text] == []
+
+
 @pytest.mark.parametrize(("confidence", "said"), [(0.95, "95 %"), (0.999, "99.9 %"), (0.975, "97.5 %")])
 def test_a_card_claims_no_more_confidence_than_was_asked_for(confidence: float, said: str) -> None:
     card = dataclasses.replace(PLAIN, policy=dataclasses.replace(PLAIN.policy, confidence=confidence))
