@@ -144,7 +144,7 @@ def measure_disparities(
     return {
         feature: [
             _measured(
-                counted,
+                sizes,
                 disparity,
                 [rates[feature, rate] for rate in disparity.rates],
                 [
@@ -155,16 +155,17 @@ def measure_disparities(
             )
             for disparity in disparities
         ]
-        for feature, counted in cells.items()
+        for feature, sizes in ((name, dict(zip(each.groups, each.sizes, strict=True))) for name, each in cells.items())
     }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Known:
-    """A rate of the groups that are large enough, and why the others are left out."""
+    """A rate of the groups that are large enough, why the others are left out, and the smallest gap that would have shown."""
 
     rates: dict[str, Proportion]
     left_out: dict[str, str]
+    detectable: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,7 +192,9 @@ def _known(cells: Cells, rate: Rate, minimum_group_size: int) -> _Known:
     rates = group_rates(cells, rate)
     left_out = _left_out(rates, rate, minimum_group_size)
     known = {group: value for group, value in rates.items() if value is not None and group not in left_out}
-    return _Known(rates=known, left_out=left_out)
+    smallest = min(known, key=lambda group: known[group].trials, default=None)
+    gap = visible_gap(known, smallest) if smallest is not None and len(known) > 1 else None
+    return _Known(rates=known, left_out=left_out, detectable=gap)
 
 
 def _question(
@@ -237,7 +240,7 @@ def _answered(asked: Mapping[Asked, _Question]) -> dict[Asked, _Compared]:
 
 
 def _measured(
-    cells: Cells, disparity: Disparity, known: Sequence[_Known], found: Sequence[_Compared]
+    sizes: Mapping[str, int], disparity: Disparity, known: Sequence[_Known], found: Sequence[_Compared]
 ) -> MeasuredDisparity:
     people = {group for each in found for group in each.groups}
     estimate, interval = _over_rates(disparity, found)
@@ -245,8 +248,8 @@ def _measured(
     return MeasuredDisparity(
         estimate=estimate,
         interval=interval,
-        n=cells.only(people).n,
-        compared=tuple(group for group in cells.groups if group in people),
+        n=sum(sizes[group] for group in people),
+        compared=tuple(group for group in sizes if group in people),
         extremes=_worst(disparity, found).extremes if estimate is not None else None,
         left_out=account.left_out,
         detectable=account.detectable,
@@ -303,7 +306,7 @@ def _account(disparity: Disparity, known: Sequence[_Known]) -> Account:
 
 def _detectable(known: Sequence[_Known]) -> float | None:
     """The smallest gap that would have shown in the rate that shows least."""
-    gaps = [visible_gap(each.rates, min(each.rates, key=lambda group: each.rates[group].trials)) for each in known]
+    gaps = [each.detectable for each in known]
     return None if not gaps or None in gaps else max(gap for gap in gaps if gap is not None)
 
 
