@@ -12,7 +12,9 @@ SETTLED = 1e-9  # the last step of a secant that is this short leaves an error b
 CLOSE = 1e-3  # ... where the function is already this close to its target
 
 
-def bisected_roots(function: Callable[[Floats], Floats], low: Floats, high: Floats, *, target: float | Floats) -> Floats:
+def bisected_roots(
+    function: Callable[[Floats], Floats], low: Floats, high: Floats, *, target: float | Floats
+) -> Floats:
     """Where a falling function reaches ``target`` between ``low`` and ``high``, elementwise."""
     for _ in range(BISECTIONS):
         middle = (low + high) / 2
