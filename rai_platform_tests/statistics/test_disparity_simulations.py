@@ -127,9 +127,9 @@ def test_equal_groups_are_covered_however_many_they_are(kind, rate):
 @pytest.mark.parametrize("rate", RATES)
 @pytest.mark.parametrize("number", NUMBERS)
 def test_equal_groups_are_covered_in_a_long_simulation(kind, rate, number):
-    assert coverage(of_mixed_sizes(number, rate, draws=4000), kind, draws=4000, seed=1) >= COVERED
+    assert coverage(of_mixed_sizes(number, rate, draws=2000), kind, draws=2000, seed=1) >= COVERED
     for size in SIZES:
-        assert coverage(equal(number, rate, size), kind, draws=2000, seed=size) >= COVERED
+        assert coverage(equal(number, rate, size), kind, draws=1000, seed=size) >= COVERED
 
 
 def check_unequal(kind, scene, *, draws, seed=0):
@@ -154,7 +154,7 @@ def test_unequal_groups_are_covered_in_a_long_simulation(kind, ratio, number):
     for rate in RATES:
         for size in SIZES:
             for shape in ("one low", "spread"):
-                check_unequal(kind, unequal(number, rate, size, ratio, shape), draws=1500, seed=size)
+                check_unequal(kind, unequal(number, rate, size, ratio, shape), draws=600, seed=size)
 
 
 @pytest.mark.slow
@@ -164,7 +164,7 @@ def test_unequal_groups_are_covered_in_a_long_simulation(kind, ratio, number):
 def test_a_minority_that_is_worse_off_is_covered_in_a_long_simulation(kind, ratio, minority):
     for rate in RATES:
         scene = Scene(rates=np.array([rate * ratio, rate, rate]), sizes=np.array([minority, 2000, 1000]))
-        check_unequal(kind, scene, draws=1500, seed=minority)
+        check_unequal(kind, scene, draws=600, seed=minority)
 
 
 def verdicts(scene, *, draws, requirements=1, seed=0):
@@ -195,7 +195,7 @@ def test_equal_groups_rarely_fail_unequal_ones_rarely_pass_and_enough_people_dec
 
 @pytest.mark.slow
 def test_equal_groups_rarely_fail_and_unequal_ones_rarely_pass_in_a_long_simulation():
-    check_errors_and_power(draws=4000)
+    check_errors_and_power(draws=2000)
 
 
 def check_many_requirements(draws):
@@ -217,4 +217,4 @@ def test_of_many_requirements_none_fails_a_model_that_keeps_all_and_one_broken_k
 
 @pytest.mark.slow
 def test_many_requirements_keep_their_error_in_a_long_simulation():
-    check_many_requirements(draws=3000)
+    check_many_requirements(draws=2000)
