@@ -148,7 +148,7 @@ def _change(
     position = ((place * 2 + y_true) * 2 + before) * 2 + after
     effective = None if weight is None else weight * effective_size(weight) / weight.sum()
     counts = np.bincount(position, weights=effective, minlength=8 * len(known))
-    table = counts.reshape(len(known), 2, 2, 2)  # group, label, before, after
+    table: Floats = counts.reshape(len(known), 2, 2, 2).astype("float64")  # group, label, before, after
 
     redrawn = redrawn_counts(table, seed=seed)
     with np.errstate(divide="ignore", invalid="ignore"):

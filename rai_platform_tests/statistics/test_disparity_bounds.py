@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.stats import norm, studentized_range
 
-from rai_platform.statistics.disparity import largest_difference, simultaneous_quantile, smallest_ratio
+from rai_platform.statistics.disparity import (
+    Comparison,
+    largest_difference,
+    largest_differences,
+    simultaneous_quantile,
+    smallest_ratio,
+    smallest_ratios,
+)
 from rai_platform.statistics.proportions import difference_bounds, ratio_bounds
 
 LEVELS = {"outer_alpha": 0.025, "inner_alpha": 0.025}
@@ -111,6 +118,24 @@ def test_the_interval_contains_the_estimate_and_stays_between_0_and_1(counts):
     assert 0 <= interval.lower <= interval.upper <= 1
     if any(counts[0]):
         assert interval.lower <= ratio <= interval.upper
+
+
+@given(st.lists(groups(), min_size=1, max_size=4))
+@settings(max_examples=25, deadline=None)
+def test_the_bounds_are_the_worst_over_all_pairs_bounded_one_by_one(drawn):
+    """Of several comparisons at once, each with pairs that have no successes, or nothing else, among them."""
+    asked = [Comparison(successes=x, trials=n, **LEVELS) for x, n in drawn]
+    for many, bounds in ((largest_differences, difference_bounds), (smallest_ratios, ratio_bounds)):
+        for (x, n), (_, found) in zip(drawn, many(asked), strict=True):
+            first, second = np.nonzero(~np.eye(len(x), dtype=bool))
+            columns = (np.array(column, dtype=float)[of] for of in (first, second) for column in (x, n))
+            counts = list(columns)
+            inner, outer = simultaneous_quantile(len(x), 0.025), norm.isf(0.025)
+            if many is largest_differences:
+                expected = max(0.0, bounds(*counts, z=inner)[0].max()), bounds(*counts, z=outer)[1].max()
+            else:
+                expected = bounds(*counts, z=outer)[0].min(), min(1.0, bounds(*counts, z=inner)[1].min())
+            assert (found.lower, found.upper) == pytest.approx(expected, abs=1e-8)
 
 
 @given(groups(), st.randoms(use_true_random=False))
