@@ -12,6 +12,7 @@ and with what chance adds taken off as if all groups that cannot be told from th
 Source: Fang and Santos, Inference on directionally differentiable functions, Review of Economic Studies 86, 2019.
 """
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,11 +43,12 @@ class DisparityChange:
 
     Attributes:
         drawn: the change, and what it was when the people were drawn again.
-        corrected: the same draws with what chance adds taken off, sorted (replicates,).
+        corrected: the same draws with what chance adds taken off, in every reading that is possible, each sorted
+            (replicates,).
     """
 
     drawn: Replicates
-    corrected: tuple[float, ...]
+    corrected: tuple[tuple[float, ...], ...]
 
     @property
     def value(self) -> float:
@@ -126,10 +128,13 @@ def bounds_of_change(change: DisparityChange, alpha: float = REPORTED_ALPHA) -> 
     Source: Davison and Hinkley, Bootstrap methods and their application, 1997, section 5.2 (percentile and basic intervals).
     """
     drawn = change.drawn.bounds(alpha, alpha)
-    corrected = Replicates(value=change.value, replicates=change.corrected, n=change.drawn.n).bounds(alpha, alpha)
+    corrected = [
+        Replicates(value=change.value, replicates=reading, n=change.drawn.n).bounds(alpha, alpha)
+        for reading in change.corrected
+    ]
     return Interval(
-        lower=min(drawn.lower, 2 * change.value - drawn.upper, corrected.lower),
-        upper=max(drawn.upper, 2 * change.value - drawn.lower, corrected.upper),
+        lower=min(drawn.lower, 2 * change.value - drawn.upper, *(each.lower for each in corrected)),
+        upper=max(drawn.upper, 2 * change.value - drawn.lower, *(each.upper for each in corrected)),
     )
 
 
@@ -154,14 +159,15 @@ def _change(
     with np.errstate(divide="ignore", invalid="ignore"):
         value = float(_disparity(disparity, _after(table)) - _disparity(disparity, _before(table)))
         drawn = _disparity(disparity, _after(redrawn)) - _disparity(disparity, _before(redrawn))
-        corrected = _corrected(disparity, _after(table), _after(redrawn)) - _corrected(
-            disparity, _before(table), _before(redrawn)
-        )
+        one, other = (_corrected(disparity, of(table), of(redrawn)) for of in (_before, _after))
     if not np.isfinite(value):
         return None
+    # Of the same extreme groups chance adds the same to both; else it may add to either alone.
+    pairs = itertools.product((other.most, other.least), (one.most, one.least))
+    readings = [other.most - one.most] if one.extremes == other.extremes else [b - a for b, a in pairs]
     return DisparityChange(
         drawn=Replicates(value=value, replicates=_sorted(drawn) or (value,), n=len(y_true)),
-        corrected=_sorted(corrected) or (value,),
+        corrected=tuple(_sorted(reading) or (value,) for reading in readings),
     )
 
 
@@ -195,40 +201,60 @@ def _disparity(disparity: Disparity, counts: Floats) -> Floats:
     return worst
 
 
-def _corrected(disparity: Disparity, counts: Floats, redrawn: Floats) -> Floats:
-    """The disparity as it may truly be, by what the draws are off from what they were drawn from (replicates,).
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Corrected:
+    """A disparity as it may truly be, by what the draws are off from what they were drawn from.
+
+    Attributes:
+        most: as if all groups that cannot be told from the most extreme ones were as extreme (replicates,).
+        least: as if they were as extreme as they are found to be (replicates,).
+        extremes: which groups cannot be told from the highest and which from the lowest, by rate, and which rates from the worst.
+    """
+
+    most: Floats
+    least: Floats
+    extremes: tuple[tuple[bool, ...], ...]
+
+
+def _corrected(disparity: Disparity, counts: Floats, redrawn: Floats) -> _Corrected:
+    """The disparity of one model, corrected; a ratio on the scale of its logarithm.
 
     Args:
-        disparity: in question; a ratio is corrected on the scale of its logarithm.
+        disparity: in question.
         counts: (groups, label, decision).
         redrawn: (replicates, groups, label, decision).
     """
-    gaps, errors = [], []
+    known, drawn, errors, extremes = [], [], [], []
     for rate in disparity.rates:
         if disparity.kind == "difference":
-            rates, drawn = _rates(rate, counts), _rates(rate, redrawn)
+            rates, again = _rates(rate, counts), _rates(rate, redrawn)
         else:  # half a person more on either side, so that nobody's rate is 0
-            rates, drawn = np.log(_rates(rate, counts, 0.5)), np.log(_rates(rate, redrawn, 0.5))
-        gaps.append(rates.max() - rates.min())
-        errors.append(_highest_error(rates, drawn - rates) + _highest_error(-rates, rates - drawn))
+            rates, again = np.log(_rates(rate, counts, 0.5)), np.log(_rates(rate, redrawn, 0.5))
+        known.append(rates.max() - rates.min())
+        drawn.append(again.max(axis=1) - again.min(axis=1))
+        ends = [_among_highest(sign * rates, sign * (again - rates)) for sign in (1, -1)]
+        errors.append(
+            sum((sign * (again - rates))[:, end].max(axis=1) for sign, end in zip((1, -1), ends, strict=True))
+        )
+        extremes += ends
+    gaps, gaps_drawn, gap_errors = np.array(known), np.stack(drawn, axis=-1), np.stack(errors, axis=-1)
     if disparity.over_rates == "mean":
-        mean: Floats = np.mean([gap - error for gap, error in zip(gaps, errors, strict=True)], axis=0)
-        return mean
-    worst: Floats = max(gaps) - _highest_error(np.array(gaps), np.stack(errors, axis=-1))
-    return worst if disparity.kind == "difference" else np.exp(-worst)
+        most, least = (gaps - gap_errors).mean(axis=1), (2 * gaps - gaps_drawn).mean(axis=1)
+    else:
+        worst = _among_highest(gaps, gap_errors)
+        extremes.append(worst)
+        most, least = gaps.max() - gap_errors[:, worst].max(axis=1), 2 * gaps.max() - gaps_drawn.max(axis=1)
+    if disparity.kind == "ratio":
+        most, least = np.exp(-most), np.exp(-least)
+    return _Corrected(most=most, least=least, extremes=tuple(tuple(each.tolist()) for each in extremes))
 
 
-def _highest_error(values: Floats, errors: Floats) -> Floats:
-    """By how much the highest of values (values,) is off when it may be any that cannot be told from it (replicates,).
-
-    Args:
-        values: estimates (values,).
-        errors: of every draw of them (replicates, values).
-    """
+def _among_highest(values: Floats, errors: Floats) -> npt.NDArray[np.bool_]:
+    """Which of values (values,) cannot be told from the highest, by the errors of every draw (replicates, values)."""
     top = int(np.argmax(values))
     spread = np.nanstd(errors - errors[:, [top]], axis=0)
-    highest: Floats = errors[:, values[top] - values <= TOLD_APART * spread].max(axis=1)
-    return highest
+    near: npt.NDArray[np.bool_] = values[top] - values <= TOLD_APART * spread
+    return near
 
 
 def _rates(rate: Rate, counts: Floats, added: float = 0.0) -> Floats:

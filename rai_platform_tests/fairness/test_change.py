@@ -108,6 +108,7 @@ CHANGES = (
     (ONE_LOW, ONE_NEARLY_LOW),
     (ONE_NEARLY_LOW, ONE_NEARLY_LOW),
     (SPREAD, EVENLY),
+    (EVENLY, SPREAD),
 )
 
 
@@ -152,8 +153,8 @@ def test_a_change_among_four_groups_of_which_most_or_all_are_equal_is_covered(ch
 @pytest.mark.parametrize("number", [2, 4, 10])
 @pytest.mark.parametrize("size", [300, 1000])
 def test_a_change_is_covered_in_a_long_simulation(number, size, change):
-    for name, share in share_covered(number, size, change, draws=400, seed=number).items():
-        assert share >= 0.91, name  # 0.93, and what chance may take of 400 draws
+    for name, share in share_covered(number, size, change, draws=200, seed=number).items():
+        assert share >= 0.9, name  # 0.93, less what chance may take of 200 draws
 
 
 def test_equal_weights_change_nothing_and_weights_count_as_people_do(people):
