@@ -3,20 +3,14 @@
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from rai_platform.fairness.cells import Cells
+from rai_platform.fairness.comparison import BEST, Compared, Extremes, answer, over_rates, question_about, worst
 from rai_platform.fairness.metrics import Disparity
 from rai_platform.fairness.rates import Rate, group_rates
 from rai_platform.spec.verdict import Interval
 from rai_platform.statistics.estimates import REPORTED_ALPHA, Proportion
-
-if TYPE_CHECKING:
-    from rai_platform.statistics.disparity import Comparison
-
-MOST_COMPARED = 500  # groups: every pair of them gets an interval
-BEST, LARGEST = "(best)", "(largest)"
-Asked = tuple[str, str, str]  # a feature, a disparity and one of its rates
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +34,7 @@ class MeasuredDisparity:
     interval: Interval | None
     n: int
     compared: tuple[str, ...]
-    extremes: "Extremes | None"
+    extremes: Extremes | None
     left_out: dict[str, str]
     detectable: float | None
     smallest: "Smallest | None"
@@ -71,17 +65,6 @@ class Smallest:
         from rai_platform.statistics.comparisons import trials_to_pass
 
         return trials_to_pass(self.rate, self.next_trials, kind=self.kind, limit=limit, alpha=alpha)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Extremes:
-    """The two groups that are furthest apart in the rate that counts."""
-
-    rate: str
-    lowest: str
-    lowest_rate: float
-    highest: str
-    highest_rate: float
 
 
 def measure_disparity(
@@ -137,14 +120,16 @@ def measure_disparities(
         (feature, disparity.name, rate.name): question
         for feature, disparity in itertools.product(cells, disparities)
         for rate in disparity.rates
-        if (question := _question(rates[feature, rate], disparity, rate, outer_alpha, inner_alpha, reference))
+        if (
+            question := question_about(rates[feature, rate].rates, disparity, rate, outer_alpha, inner_alpha, reference)
+        )
         is not None
     }
-    answers = _answered(asked)
+    answers = answer(asked)
     return {
         feature: [
             _measured(
-                counted,
+                sizes,
                 disparity,
                 [rates[feature, rate] for rate in disparity.rates],
                 [
@@ -155,99 +140,40 @@ def measure_disparities(
             )
             for disparity in disparities
         ]
-        for feature, counted in cells.items()
+        for feature, sizes in ((name, dict(zip(each.groups, each.sizes, strict=True))) for name, each in cells.items())
     }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Known:
-    """A rate of the groups that are large enough, and why the others are left out."""
+    """A rate of the groups that are large enough, why the others are left out, and the smallest gap that would have shown."""
 
     rates: dict[str, Proportion]
     left_out: dict[str, str]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Question:
-    """Groups that are to be compared in one rate."""
-
-    kind: str
-    groups: tuple[str, ...]
-    comparison: "Comparison"
-    extremes: Extremes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Compared:
-    """The disparity in one rate."""
-
-    groups: tuple[str, ...]
-    estimate: float | None
-    interval: Interval
-    extremes: Extremes
+    detectable: float | None
 
 
 def _known(cells: Cells, rate: Rate, minimum_group_size: int) -> _Known:
     rates = group_rates(cells, rate)
     left_out = _left_out(rates, rate, minimum_group_size)
     known = {group: value for group, value in rates.items() if value is not None and group not in left_out}
-    return _Known(rates=known, left_out=left_out)
-
-
-def _question(
-    known: _Known, disparity: Disparity, rate: Rate, outer_alpha: float, inner_alpha: float, reference: str
-) -> _Question | None:
-    from rai_platform.statistics.disparity import Comparison
-
-    if reference == LARGEST and known.rates:
-        reference = max(known.rates, key=lambda group: (known.rates[group].n, group))
-    if not 2 <= len(known.rates) <= MOST_COMPARED or (reference != BEST and reference not in known.rates):
-        return None
-    names, rates = tuple(known.rates), known.rates.values()
-    shared = len(disparity.rates)
-    return _Question(
-        kind=disparity.kind,
-        groups=names,
-        comparison=Comparison(
-            successes=[each.successes for each in rates],
-            trials=[each.trials for each in rates],
-            outer_alpha=outer_alpha / shared if disparity.over_rates == "mean" else outer_alpha,
-            inner_alpha=inner_alpha / shared,
-            reference=None if reference == BEST else names.index(reference),
-        ),
-        extremes=_extremes(
-            rate.name, {group: value.value for group, value in known.rates.items()}, disparity.kind, reference
-        ),
-    )
-
-
-def _answered(asked: Mapping[Asked, _Question]) -> dict[Asked, _Compared]:
-    """Every question's disparity and bounds; those of one kind are sought together."""
-    from rai_platform.statistics.disparity import largest_differences, smallest_ratios
-
-    answers: dict[Asked, _Compared] = {}
-    for kind, bound in (("difference", largest_differences), ("ratio", smallest_ratios)):
-        mine = {key: question for key, question in asked.items() if question.kind == kind}
-        found = bound([question.comparison for question in mine.values()]) if mine else []
-        for (key, question), (estimate, interval) in zip(mine.items(), found, strict=True):
-            answers[key] = _Compared(
-                groups=question.groups, estimate=estimate, interval=interval, extremes=question.extremes
-            )
-    return answers
+    smallest = min(known, key=lambda group: known[group].trials, default=None)
+    gap = visible_gap(known, smallest) if smallest is not None and len(known) > 1 else None
+    return _Known(rates=known, left_out=left_out, detectable=gap)
 
 
 def _measured(
-    cells: Cells, disparity: Disparity, known: Sequence[_Known], found: Sequence[_Compared]
+    sizes: Mapping[str, int], disparity: Disparity, known: Sequence[_Known], found: Sequence[Compared]
 ) -> MeasuredDisparity:
     people = {group for each in found for group in each.groups}
-    estimate, interval = _over_rates(disparity, found)
+    estimate, interval = over_rates(disparity, found)
     account = _account(disparity, known)
     return MeasuredDisparity(
         estimate=estimate,
         interval=interval,
-        n=cells.only(people).n,
-        compared=tuple(group for group in cells.groups if group in people),
-        extremes=_worst(disparity, found).extremes if estimate is not None else None,
+        n=sum(sizes[group] for group in people),
+        compared=tuple(group for group in sizes if group in people),
+        extremes=worst(disparity, found).extremes if estimate is not None else None,
         left_out=account.left_out,
         detectable=account.detectable,
         smallest=account.smallest,
@@ -303,7 +229,7 @@ def _account(disparity: Disparity, known: Sequence[_Known]) -> Account:
 
 def _detectable(known: Sequence[_Known]) -> float | None:
     """The smallest gap that would have shown in the rate that shows least."""
-    gaps = [visible_gap(each.rates, min(each.rates, key=lambda group: each.rates[group].trials)) for each in known]
+    gaps = [each.detectable for each in known]
     return None if not gaps or None in gaps else max(gap for gap in gaps if gap is not None)
 
 
@@ -343,26 +269,6 @@ def _smallest(disparity: Disparity, known: Mapping[str, _Known]) -> Smallest | N
     )
 
 
-def _over_rates(disparity: Disparity, found: Sequence[_Compared]) -> tuple[float | None, Interval | None]:
-    """Estimate and bounds over the rates; a rate that could not be compared may be as bad as can be."""
-    if not found:
-        return None, None
-    unknown = [Interval(lower=0.0, upper=1.0)] * (len(disparity.rates) - len(found))
-    bounds = [each.interval for each in found] + unknown
-    known = [each.estimate for each in found if each.estimate is not None]
-    if disparity.over_rates == "mean":
-        lower, upper = (sum(ends) / len(bounds) for ends in zip(*((b.lower, b.upper) for b in bounds), strict=True))
-        return (sum(known) / len(known) if len(known) == len(bounds) else None), Interval(lower=lower, upper=upper)
-    pick = max if disparity.kind == "difference" else min
-    interval = Interval(lower=pick(bound.lower for bound in bounds), upper=pick(bound.upper for bound in bounds))
-    return (pick(known) if known else None), interval
-
-
-def _worst(disparity: Disparity, found: Sequence[_Compared]) -> _Compared:
-    pick = max if disparity.kind == "difference" else min
-    return pick((each for each in found if each.estimate is not None), key=lambda each: each.estimate or 0.0)
-
-
 def _left_out(rates: dict[str, Proportion | None], rate: Rate, minimum: int) -> dict[str, str]:
     known = {group: value for group, value in rates.items() if value is not None}
     told = {}
@@ -378,18 +284,3 @@ def _left_out(rates: dict[str, Proportion | None], rate: Rate, minimum: int) -> 
                 )
                 told[group] += f"; with {value.n} {shown}"
     return told
-
-
-def _extremes(rate: str, rates: dict[str, float], kind: str, reference: str) -> Extremes:
-    lowest, highest = min(rates, key=rates.__getitem__), max(rates, key=rates.__getitem__)
-    if reference != BEST:
-        mine = rates[reference]
-        others = [group for group in rates if group != reference]
-
-        def apart(group: str) -> float:
-            low, high = sorted((rates[group], mine))
-            return high - low if kind == "difference" else -(low / high if high > 0 else 1.0)
-
-        furthest = max(others, key=apart)
-        lowest, highest = sorted((furthest, reference), key=rates.__getitem__)
-    return Extremes(rate=rate, lowest=lowest, lowest_rate=rates[lowest], highest=highest, highest_rate=rates[highest])

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from rai_platform.fairness.disparities import BEST, LARGEST, MeasuredDisparity, measure_disparity, visible_in_words
+from rai_platform.fairness.comparison import BEST, LARGEST
+from rai_platform.fairness.disparities import MeasuredDisparity, measure_disparity, visible_in_words
 from rai_platform.fairness.metrics import DISPARITIES
 from rai_platform.fairness.report import Discovery, FairnessReport
 from rai_platform.release.finding import Finding, Levels, bounds_of, in_words, not_in_report, nothing, number, overall

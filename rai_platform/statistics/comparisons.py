@@ -1,16 +1,18 @@
 """Tests of two proportions, corrections for many tests, and what a sample of a given size could have shown."""
 
+import math
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 from scipy import stats
+from scipy.optimize import brentq
 
 from rai_platform.statistics.estimates import normal_quantile
 
 Floats = npt.NDArray[np.float64]
 POWER = 0.8  # the chance of seeing a gap that is called detectable
-STEPS = 60
+LEAST_GAP = 1e-15  # smaller ones are not told apart
 
 
 def score_test(x1: npt.ArrayLike, n1: npt.ArrayLike, x2: npt.ArrayLike, n2: npt.ArrayLike) -> Floats:
@@ -94,20 +96,20 @@ def detectable_difference(
 def _smallest_gap(
     rate: float, sign: float, most: float, trials: float, reference_trials: float, alpha: float, power: float
 ) -> float | None:
-    def seen(gap: float) -> bool:
+    z_test, z_power = normal_quantile(alpha / 2), normal_quantile(1 - power)
+    apart, known = 1 / trials + 1 / reference_trials, rate * (1 - rate) / reference_trials
+
+    def excess(gap: float) -> float:
+        """Of the gap over what would have been seen: below 0, then above it, since it is convex."""
         other = rate + sign * gap
         pooled = (rate * reference_trials + other * trials) / (reference_trials + trials)
-        null = np.sqrt(max(pooled * (1 - pooled), 0.0) * (1 / trials + 1 / reference_trials))
-        spread = np.sqrt(max(rate * (1 - rate), 0.0) / reference_trials + max(other * (1 - other), 0.0) / trials)
-        return bool(gap >= normal_quantile(alpha / 2) * null + normal_quantile(1 - power) * spread)
+        null = math.sqrt(max(pooled * (1 - pooled), 0.0) * apart)
+        return gap - z_test * null - z_power * math.sqrt(max(known + other * (1 - other) / trials, 0.0))
 
-    if most <= 0 or not seen(most):
+    if most <= 0 or excess(most) < 0:
         return None
-    low, high = 0.0, most
-    for _ in range(STEPS):
-        middle = (low + high) / 2
-        low, high = (low, middle) if seen(middle) else (middle, high)
-    return high
+    least = most * LEAST_GAP
+    return float(brentq(excess, least, most, xtol=LEAST_GAP)) if excess(least) < 0 else least
 
 
 def trials_needed(

@@ -3,6 +3,7 @@
 A report stores these, so that a policy with another confidence can judge it again without measuring again.
 """
 
+import functools
 import math
 from dataclasses import dataclass
 from statistics import NormalDist
@@ -241,6 +242,7 @@ def effective_size(weight: "npt.NDArray[np.float64]") -> float:
     return float(weight.sum() ** 2 / (weight**2).sum())
 
 
+@functools.lru_cache(maxsize=512)
 def normal_quantile(alpha: float) -> float:
     """The value that a standard normal variable exceeds with probability ``alpha``."""
     return -NormalDist().inv_cdf(alpha)  # not inv_cdf(1 - alpha): 1 - alpha has no digits left for a tiny alpha

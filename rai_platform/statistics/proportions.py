@@ -3,14 +3,13 @@
 Counts may be fractional: a weighted sample enters with its effective sample size.
 """
 
-from collections.abc import Callable
-
 import numpy as np
 import numpy.typing as npt
 
+from rai_platform.statistics.roots import bisected_roots
+
 Floats = npt.NDArray[np.float64]
 
-BISECTIONS = 50  # halves an interval of width 40 to below 1e-13
 LARGEST_LOG_RATIO = 20.0  # ratios are sought between e^-20 and e^20
 
 
@@ -48,8 +47,8 @@ def difference_bounds(x1: Floats, n1: Floats, x2: Floats, n2: Floats, *, z: floa
     def statistic(delta: Floats) -> Floats:
         return difference_statistic(delta, x1, n1, x2, n2)
 
-    lower = _falling_root(statistic, np.full_like(observed, -1.0), observed, target=z)
-    upper = _falling_root(statistic, observed, np.full_like(observed, 1.0), target=-z)
+    lower = bisected_roots(statistic, np.full_like(observed, -1.0), observed, target=z)
+    upper = bisected_roots(statistic, observed, np.full_like(observed, 1.0), target=-z)
     return lower, upper
 
 
@@ -73,8 +72,8 @@ def ratio_bounds(x1: Floats, n1: Floats, x2: Floats, n2: Floats, *, z: float) ->
         return ratio_statistic(log_ratio, x1, n1, x2, n2)
 
     least, most = np.full_like(x1, -LARGEST_LOG_RATIO), np.full_like(x1, LARGEST_LOG_RATIO)
-    lower = np.exp(_falling_root(statistic, least, most, target=z))
-    upper = np.exp(_falling_root(statistic, least, most, target=-z))
+    lower = np.exp(bisected_roots(statistic, least, most, target=z))
+    upper = np.exp(bisected_roots(statistic, least, most, target=-z))
     return np.where(x1 <= 0, 0.0, lower), np.where(x2 <= 0, np.inf, upper)
 
 
@@ -102,14 +101,24 @@ def _standardized(distance: Floats, variance: Floats, total: Floats) -> Floats:
     return np.where(distance == 0, 0.0, np.where(corrected > 0, value, impossible))
 
 
-def _falling_root(function: Callable[[Floats], Floats], low: Floats, high: Floats, *, target: float) -> Floats:
-    """Where a falling function reaches ``target``, by bisection, elementwise."""
-    low, high = low.copy(), high.copy()
-    for _ in range(BISECTIONS):
-        middle = (low + high) / 2
-        above = function(middle) > target
-        low, high = np.where(above, middle, low), np.where(above, high, middle)
-    return (low + high) / 2
+def approximate_difference(z: Floats, x1: Floats, n1: Floats, x2: Floats, n2: Floats) -> Floats:
+    """About where ``difference_statistic`` is ``z`` (pairs,).
+
+    Source: Agresti and Caffo, Simple and effective confidence intervals for proportions, American Statistician 54, 2000.
+    """
+    p1, p2 = (x1 + 1) / (n1 + 2), (x2 + 1) / (n2 + 2)
+    found: Floats = p1 - p2 - z * np.sqrt(p1 * (1 - p1) / (n1 + 2) + p2 * (1 - p2) / (n2 + 2))
+    return found
+
+
+def approximate_log_ratio(z: Floats, x1: Floats, n1: Floats, x2: Floats, n2: Floats) -> Floats:
+    """About where ``ratio_statistic`` is ``z`` (pairs,).
+
+    Source: Walter, The distribution of Levins' measure of attributable risk, Biometrika 62, 1975.
+    """
+    a, m, b, n = (count + 0.5 for count in (x1, n1, x2, n2))
+    found: Floats = np.log(a / m * n / b) - z * np.sqrt(1 / a - 1 / m + 1 / b - 1 / n)
+    return found
 
 
 def _likeliest_with_ratio(ratio: Floats, x1: Floats, n1: Floats, x2: Floats, n2: Floats) -> tuple[Floats, Floats]:
