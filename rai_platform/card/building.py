@@ -18,6 +18,7 @@ from rai_platform.card.figures import (
     performance_figures,
     robustness_section,
 )
+from rai_platform.card.individual import individual_section
 from rai_platform.card.law import legal_readings
 from rai_platform.card.limitations import computed_limitations
 from rai_platform.card.mitigation import mitigation_section
@@ -120,6 +121,7 @@ def build_card(
         ),
         confusion=performance.confusion,
         fairness=fairness_sections(evidence.fairness, definition),
+        individual=individual_section(evidence.fairness),
         discoveries=discovery_sections(evidence.fairness),
         law=legal_readings(evidence.fairness),
         conditional=evidence.fairness.conditional,

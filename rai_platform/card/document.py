@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from rai_platform.fairness.law import AdverseImpact, ImpactTable
-from rai_platform.fairness.report import ConditionalDisparity
+from rai_platform.fairness.report import ConditionalDisparity, FlippedGroup
 from rai_platform.spec.digests import digest_of
 from rai_platform.spec.subject import Subject
 from rai_platform.spec.verdict import Interval, Verdict
@@ -152,6 +152,42 @@ class DiscoverySection:
     how: str
     found: str
     subgroups: tuple[SubgroupRow, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlipRow:
+    """Who gets another decision when nothing about them is changed but a protected attribute.
+
+    Attributes:
+        feature: the sensitive feature or intersection.
+        share: of people whose decision is another one.
+        says: that in sentences, with what the model sees of the attribute.
+        unseen: whether nothing can change, because the model knows nothing of the attribute itself.
+        values: what stood for each group, by group and column.
+        groups: in which direction decisions change, by the group that people are of.
+    """
+
+    feature: str
+    share: Figure
+    says: str
+    unseen: bool
+    values: dict[str, dict[str, str]]
+    groups: tuple[FlippedGroup, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndividualSection:
+    """Whether people who are alike are treated alike.
+
+    Attributes:
+        consistency: of decisions about people who are alike.
+        how: it was measured, in sentences; empty where it was not.
+        flips: what becomes of people who differ in a protected attribute alone, by feature.
+    """
+
+    consistency: Figure
+    how: str
+    flips: tuple[FlipRow, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -419,6 +455,7 @@ class ModelCard:
         baseline: the accuracy of always giving the majority's answer.
         confusion: true negatives, false positives, false negatives, true positives.
         fairness: by sensitive feature and intersection.
+        individual: people who are alike.
         discoveries: subgroups that nobody named.
         law: readings of the law, by sensitive feature and intersection.
         conditional: groups among people alike in the legitimate factors; empty where none is declared.
@@ -453,6 +490,7 @@ class ModelCard:
     baseline: Figure
     confusion: tuple[int, int, int, int]
     fairness: tuple[FeatureFairness, ...]
+    individual: IndividualSection
     discoveries: tuple[DiscoverySection, ...]
     law: tuple[LegalReading, ...]
     conditional: tuple[ConditionalDisparity, ...]

@@ -120,6 +120,10 @@ def figures(evidence: Evidence) -> Mapping[str, float | None]:
                 named[f"fairness.{rate.name}.{feature}.{group}"] = value.value if value else None
     for name, index in evidence.fairness.measured.items():
         named[f"fairness.{name}"] = index.value
+    if evidence.fairness.consistency and evidence.fairness.consistency.estimate:
+        named["fairness.consistency"] = evidence.fairness.consistency.estimate.value
+    for feature, flip in evidence.fairness.flips.items():
+        named[f"fairness.attribute_flip_rate.{feature}"] = flip.rate.value if flip.rate else None
     for row in evidence.explanations.importance:
         named[f"explanation.mean_abs_shap.{row.feature}"] = row.mean_absolute
     named["explanation.additivity_error"] = evidence.explanations.additivity_error

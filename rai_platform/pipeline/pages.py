@@ -234,6 +234,7 @@ def _fairness_page(report: FairnessReport, definition: ModelDefinition) -> Page:
                 ]
             ),
         )
+    page |= _individual(report)
     for found in discovery_sections(report):
         page[f"people nobody named, by {in_words(found.rate)}"] = text(
             plain(found.found),
@@ -254,6 +255,50 @@ def _fairness_page(report: FairnessReport, definition: ModelDefinition) -> Page:
             found.how,
         )
     return {**page, "readings of the law": text(*_readings(report)), **_about(report)}
+
+
+def _individual(report: FairnessReport) -> Page:
+    """People who are alike, and people who differ in a protected attribute alone."""
+    from rai_platform.card.individual import NO_CAUSE, individual_section
+
+    section = individual_section(report)
+    shown: dict[str, Any] = {"consistency": _in_short(section.consistency)}
+    if not section.flips:
+        return shown
+    shown["if only the attribute were changed"] = table(
+        [
+            {
+                "changed": in_words(row.feature),
+                "another decision": "not estimable" if row.share.value is None else f"{row.share.value:.1%}",
+                "95 % interval": range_of(row.share.interval),
+            }
+            for row in section.flips
+        ]
+    )
+    shown["people who are alike"] = text(
+        plain(section.how),
+        NO_CAUSE,
+        *(f"- {plain(in_words(row.feature))}: {plain(row.says)}" for row in section.flips),
+        *(
+            wide_table(
+                [
+                    {
+                        f"{in_words(row.feature)}": group.group,
+                        "people": f"{group.n:,}",
+                        "would be selected": f"{group.gained:,}",
+                        "would be passed over": f"{group.lost:,}",
+                        "what stands for this group": ", ".join(
+                            f"{column} = {value}" for column, value in row.values.get(group.group, {}).items()
+                        )
+                        or "its threshold",
+                    }
+                    for group in row.groups
+                ]
+            )
+            for row in section.flips
+        ),
+    )
+    return shown
 
 
 def _readings(report: FairnessReport) -> Iterator[str]:

@@ -26,10 +26,18 @@ def with_name(name: str) -> ModelCard:
     contribution = (name, name, 0.5)
     search = card.discoveries[0]
     subgroup = dataclasses.replace(search.subgroups[0], people=name)
+    flip = card.individual.flips[0]
+    flip = dataclasses.replace(
+        flip,
+        says=name,
+        values={name: {name: name}},
+        groups=(dataclasses.replace(flip.groups[0], group=name),),
+    )
     return dataclasses.replace(
         card,
         summary=name,
         reasons=(name,),
+        individual=dataclasses.replace(card.individual, how=name, flips=(flip,)),
         owners=(name,),
         intended_use=name,
         out_of_scope=name,
