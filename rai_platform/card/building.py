@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from rai_platform.card.champion import champion_section
 from rai_platform.card.data_figures import data_figures, labels_of_groups, missing_rows, proxy_rows
 from rai_platform.card.discoveries import discovery_sections
 from rai_platform.card.document import (
@@ -22,6 +23,7 @@ from rai_platform.card.individual import individual_section
 from rai_platform.card.law import legal_readings
 from rai_platform.card.limitations import computed_limitations
 from rai_platform.card.mitigation import mitigation_section
+from rai_platform.comparison.report import ChampionComparison
 from rai_platform.errors import EvidenceMismatch
 from rai_platform.explanations.report import Explanations
 from rai_platform.fairness.report import FairnessReport
@@ -75,6 +77,7 @@ def build_card(
     test_source: str,
     replaces: int | None,
     created_at: str,
+    champion: ChampionComparison | None = None,
 ) -> ModelCard:
     """The card of a candidate, released or refused.
 
@@ -128,6 +131,7 @@ def build_card(
         explanations=explanation_section(evidence.explanations, candidate.manifest.threshold),
         robustness=robustness_section(evidence.robustness),
         mitigation=mitigation_section(evidence.mitigation) if evidence.mitigation else None,
+        champion=champion_section(champion) if champion else None,
         policy=_policy(definition),
         verdicts=judged.verdicts,
         missing_verdicts=judged.missing,

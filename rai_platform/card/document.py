@@ -8,6 +8,7 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Literal
 
+from rai_platform.comparison.report import Moved
 from rai_platform.fairness.law import AdverseImpact, ImpactTable
 from rai_platform.fairness.report import ConditionalDisparity, FlippedGroup
 from rai_platform.spec.digests import digest_of
@@ -350,20 +351,20 @@ class RobustnessSection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TradeRow:
-    """A metric without and with the mitigation, on the same people, and its change.
+    """A metric of two models on the same people, and its change.
 
     Attributes:
         metric: its name.
         feature: what it is measured by; None for a metric over everybody.
-        unmitigated: the same estimator without the mitigation.
-        mitigated: the model of this card.
-        change: mitigated minus unmitigated.
+        before: of the model that gives way: the one without mitigation, or the one in production.
+        after: of the model of this card.
+        change: after minus before.
     """
 
     metric: str
     feature: str | None
-    unmitigated: Figure
-    mitigated: Figure
+    before: Figure
+    after: Figure
     change: Figure
 
 
@@ -406,6 +407,35 @@ class MitigationSection:
     trades: tuple[TradeRow, ...]
     frontier: tuple[FrontierRow, ...]
     at_prediction: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChampionSection:
+    """What changes if the model takes the place of the one in production; nothing is judged by it.
+
+    Attributes:
+        version: of the model in production, when it was promoted.
+        entry: of that promotion in the ledger.
+        not_possible: why the two cannot be compared; None where they can.
+        n: people compared.
+        changed: share of them whose decision is another one.
+        accuracy_p_value: of both being right equally often, by McNemar's exact test.
+        summary: in sentences.
+        caveat: what to know before the figures are used.
+        trades: every metric of both.
+        moved: who is selected no longer, and who anew, by group.
+    """
+
+    version: str
+    entry: int
+    not_possible: str | None
+    n: int
+    changed: Figure
+    accuracy_p_value: float | None
+    summary: str
+    caveat: str
+    trades: tuple[TradeRow, ...]
+    moved: tuple[Moved, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -462,6 +492,7 @@ class ModelCard:
         explanations: what moves the score.
         robustness: what happens when the table changes.
         mitigation: what it bought, and at what price; None where there was none.
+        champion: what changes if it takes the place of the model in production; None where nothing is there, or this model.
         policy: what it had to prove.
         verdicts: what was judged.
         missing_verdicts: required checks without a verdict.
@@ -497,6 +528,7 @@ class ModelCard:
     explanations: ExplanationSection
     robustness: RobustnessSection
     mitigation: MitigationSection | None
+    champion: ChampionSection | None
     policy: PolicySection
     verdicts: tuple[Verdict, ...]
     missing_verdicts: tuple[str, ...]
@@ -507,6 +539,6 @@ class ModelCard:
     @property
     def says(self) -> str:
         """Digest of what the card tells: equal for two cards that differ in nothing but when and beside what they were made."""
-        apart = {"created_at", "replaces", "mlflow_run_id"}
+        apart = {"created_at", "replaces", "champion", "mlflow_run_id"}
         told = dataclasses.asdict(self)
         return digest_of({name: value for name, value in told.items() if name not in apart})

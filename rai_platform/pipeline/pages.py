@@ -432,10 +432,49 @@ def _card_page(card: ModelCard) -> Page:
         "recommendation": card.recommendation,
         "summary": card.summary,
         **({"reasons": table([{"reason": reason} for reason in card.reasons])} if card.reasons else {}),
+        **_beside_production(card),
         "card": text(render_markdown(card)),
         "as a web page": f"card/model_card.html among the artifacts of MLflow run {card.mlflow_run_id}",
         "would replace": "nothing" if card.replaces is None else f"ledger entry {card.replaces}",
         **digests(model=str(card.subject.model_digest), data=card.subject.data_digest, policy=card.policy.digest),
+    }
+
+
+def _beside_production(card: ModelCard) -> Page:
+    """What changes if the model takes the place of the one in production."""
+    section = card.champion
+    if section is None:
+        return {}
+    name = f"compared with production, version {section.version}"
+    if section.not_possible:
+        return {name: f"not possible: {section.not_possible}"}
+    return {
+        name: table(
+            [
+                {
+                    "metric": in_words(row.metric) + (f" by {in_words(row.feature)}" if row.feature else ""),
+                    "in production": number(row.before.value),
+                    "this model": number(row.after.value),
+                    "change": range_of(row.change.interval),
+                }
+                for row in section.trades
+            ]
+        ),
+        "who gains and who loses": text(
+            plain(section.summary),
+            plain(section.caveat),
+            wide_table(
+                [
+                    {
+                        "people": f"{in_words(row.feature)}: {row.group}",
+                        "how many": f"{row.n:,}",
+                        "selected anew": f"{row.gained:,}",
+                        "selected no longer": f"{row.lost:,}",
+                    }
+                    for row in section.moved
+                ]
+            ),
+        ),
     }
 
 

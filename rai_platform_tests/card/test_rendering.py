@@ -9,9 +9,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from rai_platform.card.champion import champion_section
 from rai_platform.card.document import ModelCard
 from rai_platform.card.rendering import CARD, card_schema, render_html, render_json, render_markdown
-from rai_platform_tests.card.cards import HOSTILE, NOTHING_KNOWN, Page, cards, read_markdown
+from rai_platform_tests.card.cards import HOSTILE, NOTHING_KNOWN, Page, beside_production, cards, read_markdown
 
 CARDS = cards()
 GOLDEN = Path(__file__).parent / "golden"
@@ -61,6 +62,7 @@ def with_name(name: str) -> ModelCard:
             requirements=(dataclasses.replace(card.policy.requirements[0], reason=name, source=name),),
         ),
         verdicts=(dataclasses.replace(card.verdicts[0], reason=name),),
+        champion=dataclasses.replace(champion_section(beside_production(name)), summary=name, caveat=name),
     )
 
 
