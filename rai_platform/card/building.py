@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from rai_platform.card.champion import champion_section
 from rai_platform.card.data_figures import data_figures, labels_of_groups, missing_rows, proxy_rows
 from rai_platform.card.discoveries import discovery_sections
 from rai_platform.card.document import (
@@ -18,9 +19,11 @@ from rai_platform.card.figures import (
     performance_figures,
     robustness_section,
 )
+from rai_platform.card.individual import individual_section
 from rai_platform.card.law import legal_readings
 from rai_platform.card.limitations import computed_limitations
 from rai_platform.card.mitigation import mitigation_section
+from rai_platform.comparison.report import ChampionComparison
 from rai_platform.errors import EvidenceMismatch
 from rai_platform.explanations.report import Explanations
 from rai_platform.fairness.report import FairnessReport
@@ -74,6 +77,7 @@ def build_card(
     test_source: str,
     replaces: int | None,
     created_at: str,
+    champion: ChampionComparison | None = None,
 ) -> ModelCard:
     """The card of a candidate, released or refused.
 
@@ -120,12 +124,14 @@ def build_card(
         ),
         confusion=performance.confusion,
         fairness=fairness_sections(evidence.fairness, definition),
+        individual=individual_section(evidence.fairness),
         discoveries=discovery_sections(evidence.fairness),
         law=legal_readings(evidence.fairness),
         conditional=evidence.fairness.conditional,
         explanations=explanation_section(evidence.explanations, candidate.manifest.threshold),
         robustness=robustness_section(evidence.robustness),
         mitigation=mitigation_section(evidence.mitigation) if evidence.mitigation else None,
+        champion=champion_section(champion) if champion else None,
         policy=_policy(definition),
         verdicts=judged.verdicts,
         missing_verdicts=judged.missing,

@@ -8,8 +8,9 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Literal
 
+from rai_platform.comparison.report import Moved
 from rai_platform.fairness.law import AdverseImpact, ImpactTable
-from rai_platform.fairness.report import ConditionalDisparity
+from rai_platform.fairness.report import ConditionalDisparity, FlippedGroup
 from rai_platform.spec.digests import digest_of
 from rai_platform.spec.subject import Subject
 from rai_platform.spec.verdict import Interval, Verdict
@@ -152,6 +153,42 @@ class DiscoverySection:
     how: str
     found: str
     subgroups: tuple[SubgroupRow, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlipRow:
+    """Who gets another decision when nothing about them is changed but a protected attribute.
+
+    Attributes:
+        feature: the sensitive feature or intersection.
+        share: of people whose decision is another one.
+        says: that in sentences, with what the model sees of the attribute.
+        unseen: whether nothing can change, because the model knows nothing of the attribute itself.
+        values: what stood for each group, by group and column.
+        groups: in which direction decisions change, by the group that people are of.
+    """
+
+    feature: str
+    share: Figure
+    says: str
+    unseen: bool
+    values: dict[str, dict[str, str]]
+    groups: tuple[FlippedGroup, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndividualSection:
+    """Whether people who are alike are treated alike.
+
+    Attributes:
+        consistency: of decisions about people who are alike.
+        how: it was measured, in sentences; empty where it was not.
+        flips: what becomes of people who differ in a protected attribute alone, by feature.
+    """
+
+    consistency: Figure
+    how: str
+    flips: tuple[FlipRow, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -314,20 +351,20 @@ class RobustnessSection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TradeRow:
-    """A metric without and with the mitigation, on the same people, and its change.
+    """A metric of two models on the same people, and its change.
 
     Attributes:
         metric: its name.
         feature: what it is measured by; None for a metric over everybody.
-        unmitigated: the same estimator without the mitigation.
-        mitigated: the model of this card.
-        change: mitigated minus unmitigated.
+        before: of the model that gives way: the one without mitigation, or the one in production.
+        after: of the model of this card.
+        change: after minus before.
     """
 
     metric: str
     feature: str | None
-    unmitigated: Figure
-    mitigated: Figure
+    before: Figure
+    after: Figure
     change: Figure
 
 
@@ -372,6 +409,35 @@ class MitigationSection:
     frontier: tuple[FrontierRow, ...]
     frontier_note: str
     at_prediction: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChampionSection:
+    """What changes if the model takes the place of the one in production; nothing is judged by it.
+
+    Attributes:
+        version: of the model in production, when it was promoted.
+        entry: of that promotion in the ledger.
+        not_possible: why the two cannot be compared; None where they can.
+        n: people compared.
+        changed: share of them whose decision is another one.
+        accuracy_p_value: of both being right equally often, by McNemar's exact test.
+        summary: in sentences.
+        caveat: what to know before the figures are used.
+        trades: every metric of both.
+        moved: who is selected no longer, and who anew, by group.
+    """
+
+    version: str
+    entry: int
+    not_possible: str | None
+    n: int
+    changed: Figure
+    accuracy_p_value: float | None
+    summary: str
+    caveat: str
+    trades: tuple[TradeRow, ...]
+    moved: tuple[Moved, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -421,12 +487,14 @@ class ModelCard:
         baseline: the accuracy of always giving the majority's answer.
         confusion: true negatives, false positives, false negatives, true positives.
         fairness: by sensitive feature and intersection.
+        individual: people who are alike.
         discoveries: subgroups that nobody named.
         law: readings of the law, by sensitive feature and intersection.
         conditional: groups among people alike in the legitimate factors; empty where none is declared.
         explanations: what moves the score.
         robustness: what happens when the table changes.
         mitigation: what it bought, and at what price; None where there was none.
+        champion: what changes if it takes the place of the model in production; None where nothing is there, or this model.
         policy: what it had to prove.
         verdicts: what was judged.
         missing_verdicts: required checks without a verdict.
@@ -455,12 +523,14 @@ class ModelCard:
     baseline: Figure
     confusion: tuple[int, int, int, int]
     fairness: tuple[FeatureFairness, ...]
+    individual: IndividualSection
     discoveries: tuple[DiscoverySection, ...]
     law: tuple[LegalReading, ...]
     conditional: tuple[ConditionalDisparity, ...]
     explanations: ExplanationSection
     robustness: RobustnessSection
     mitigation: MitigationSection | None
+    champion: ChampionSection | None
     policy: PolicySection
     verdicts: tuple[Verdict, ...]
     missing_verdicts: tuple[str, ...]
@@ -471,6 +541,6 @@ class ModelCard:
     @property
     def says(self) -> str:
         """Digest of what the card tells: equal for two cards that differ in nothing but when and beside what they were made."""
-        apart = {"created_at", "replaces", "mlflow_run_id"}
+        apart = {"created_at", "replaces", "champion", "mlflow_run_id"}
         told = dataclasses.asdict(self)
         return digest_of({name: value for name, value in told.items() if name not in apart})

@@ -2,11 +2,9 @@
 
 from collections.abc import Iterator
 
-from rai_platform.card.document import Figure as CardFigure
-from rai_platform.card.document import FrontierRow, MitigationSection, TradeRow
-from rai_platform.mitigation.report import Measured, MitigationReport, Trade
-from rai_platform.spec.metrics import METRICS
-from rai_platform.spec.verdict import Interval
+from rai_platform.card.document import FrontierRow, MitigationSection
+from rai_platform.card.trades import in_words, moved_sentence, trade_row
+from rai_platform.mitigation.report import MitigationReport
 
 
 def mitigation_section(report: MitigationReport) -> MitigationSection:
@@ -20,7 +18,7 @@ def mitigation_section(report: MitigationReport) -> MitigationSection:
         changed=report.changed,
         summary=_summary(report),
         warnings=tuple(_warnings(report)),
-        trades=tuple(_row(trade, report.n) for trade in report.trades),
+        trades=tuple(trade_row(trade, report.n) for trade in report.trades),
         frontier=tuple(
             FrontierRow(
                 setting=f"{in_words(point.parameter)} {point.value:g}",
@@ -35,42 +33,12 @@ def mitigation_section(report: MitigationReport) -> MitigationSection:
     )
 
 
-def in_words(name: str) -> str:
-    """A name as people say it: ``exponentiated gradient``."""
-    return name.replace("_x_", " x ").replace("_", " ")
-
-
-def _row(trade: Trade, n: int) -> TradeRow:
-    why_not = "fewer than two groups can be compared, or nobody is selected in any group"
-
-    def figure(value: float | None, interval: Interval | None) -> CardFigure:
-        return CardFigure(
-            name=trade.metric,
-            meaning=METRICS[trade.metric].meaning,
-            value=value,
-            interval=interval,
-            n=n,
-            why_not=why_not if value is None else None,
-        )
-
-    def side(of: Measured) -> CardFigure:
-        return figure(of.value, of.interval)
-
-    return TradeRow(
-        metric=trade.metric,
-        feature=trade.feature,
-        unmitigated=side(trade.unmitigated),
-        mitigated=side(trade.mitigated),
-        change=side(trade.change),
-    )
-
-
 def _summary(report: MitigationReport) -> str:
     gain, price = report.gain, report.price
     what = f"the {in_words(gain.metric)} by {in_words(report.feature)}"
     return (
-        f"{_moved(what, gain, falls='fell', rises='grew')} "
-        f"{_moved('accuracy', price, falls='fell', rises='rose')} "
+        f"{moved_sentence(what, gain, falls='fell', rises='grew')} "
+        f"{moved_sentence('accuracy', price, falls='fell', rises='rose')} "
         f"{report.changed:.1%} of people get another decision than they would without it."
     )
 
@@ -82,21 +50,6 @@ def _frontier_note(report: MitigationReport) -> str:
         f"The other settings learned from {report.frontier_n:,} of the {report.training_n:,} rows of training data, drawn by "
         "chance; this model learned from all of them."
     )
-
-
-def _moved(what: str, trade: Trade, *, falls: str, rises: str) -> str:
-    """Which way a metric went, in a sentence; where its interval holds 0, that these people do not show it."""
-    before, after, bounds = trade.unmitigated.value, trade.mitigated.value, trade.change.interval
-    if before is None or after is None or bounds is None:
-        return f"Nothing can be said about {what}: it has no value on these people."
-    told = f"from {before:.3f} to {after:.3f} (a change of {bounds.lower:+.3f} to {bounds.upper:+.3f}, with 95 % confidence)"
-    if bounds.upper < 0:
-        sentence = f"{what} {falls} {told}."
-    elif bounds.lower > 0:
-        sentence = f"{what} {rises} {told}."
-    else:
-        sentence = f"{what} went {told}: these people do not show that it changed."
-    return sentence[0].upper() + sentence[1:]
 
 
 def _warnings(report: MitigationReport) -> Iterator[str]:

@@ -12,6 +12,7 @@ from markupsafe import Markup
 from pydantic import TypeAdapter
 
 from rai_platform.card.document import FeatureFairness, ModelCard
+from rai_platform.card.individual import NO_CAUSE
 from rai_platform.card.law import NO_ADVICE
 from rai_platform.data.sample import MISSING_GROUP
 from rai_platform.spec.metrics import METRICS
@@ -85,6 +86,7 @@ def _environment() -> Environment:
         "selection_limit": selection_limit,
         "folded_from": FOLDED_FROM,
         "no_advice": NO_ADVICE,
+        "no_cause": NO_CAUSE,
         "accounting_lines": accounting_lines,
         "listed_subgroups": LISTED_SUBGROUPS,
         "meaning": lambda name: METRICS[str(name)].meaning,

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 
 from rai_platform.card.drawing import INK, MAIN, MUTED, PALE, WARM, Format, inline, new_canvas, written
-from rai_platform.mitigation.report import GRID_POINT, FrontierPoint, Measured, MitigationReport
+from rai_platform.comparison.trades import Measured
+from rai_platform.mitigation.report import GRID_POINT, FrontierPoint, MitigationReport
 
 Point = tuple[float, float]  # disparity, accuracy
 MARGIN = 0.12  # of the span, around the two models
@@ -18,7 +19,7 @@ def draw_trade_off(report: MitigationReport, *, kind: Format) -> bytes | None:
     Up is more accurate, left is more equal. The line joins the settings that no other one beats in both.
     """
     gain, price = report.gain, report.price
-    models = ((gain.unmitigated, price.unmitigated), (gain.mitigated, price.mitigated))
+    models = ((gain.before, price.before), (gain.after, price.after))
     if any(disparity.value is None for disparity, _ in models):
         return None
     with new_canvas(5.2, 3.7) as (canvas, (axis,)):

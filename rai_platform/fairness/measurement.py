@@ -1,5 +1,7 @@
 """What each group of people receives from a model: counted once, and searched for people whom nobody named."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -8,6 +10,8 @@ import polars as pl
 from rai_platform.data.sample import Sample
 from rai_platform.fairness.cells import Cells, with_clusters
 from rai_platform.fairness.conditional import conditional_disparities
+from rai_platform.fairness.consistency import measure_consistency
+from rai_platform.fairness.flipping import flip_attribute
 from rai_platform.fairness.indices import INDICES, measure_index
 from rai_platform.fairness.law import ImpactTable, scoring_table
 from rai_platform.fairness.rates import ERROR_RATE, SELECTION_RATE
@@ -16,6 +20,7 @@ from rai_platform.fairness.subgroups import discover, encode_attributes
 from rai_platform.fairness.tabulation import Columns, Tabulation, tabulate
 from rai_platform.spec.data import INTERSECTION
 from rai_platform.statistics.estimates import Estimate
+from rai_platform.training.model import TrainedModel
 from rai_platform.training.predictions import Predictions
 
 SUPPORT = 50  # rows of a subgroup in each half of the search; a rate of fewer is known to no better than 14 points
@@ -24,7 +29,14 @@ NO_BENEFIT = "nobody has any benefit: every decision wrongly passes somebody ove
 
 
 def measure_fairness(
-    predictions: Predictions, sample: Sample, *, features: tuple[str, ...], seed: int, code_version: str
+    predictions: Predictions,
+    sample: Sample,
+    *,
+    features: tuple[str, ...],
+    seed: int,
+    code_version: str,
+    model: TrainedModel | None = None,
+    columns: Mapping[str, str] | None = None,
 ) -> FairnessReport:
     """Counts what every group of every feature received, and looks for subgroups that nobody declared.
 
@@ -34,6 +46,8 @@ def measure_fairness(
         features: sensitive features and intersections (``sex_x_race``).
         seed: of the bootstrap and of the division of rows for the search.
         code_version: of the measuring code.
+        model: that made the predictions; None where nobody has it.
+        columns: the column that holds a sensitive feature, where that bears another name.
 
     Raises:
         EvidenceMismatch: the predictions are about other data.
@@ -41,6 +55,7 @@ def measure_fairness(
     """
     must_match(predictions, sample)
     counted = _counted(predictions, sample)
+    held_in = {str(name): str(name) for name in sample.sensitive_features} | dict(columns or {})
     crossed = {
         feature: feature.split(INTERSECTION) if feature not in counted.attributes else [feature] for feature in features
     }
@@ -65,6 +80,11 @@ def measure_fairness(
         discoveries=_discoveries(predictions, sample, seed),
         scoring=_scoring(predictions, sample, features),
         conditional=_conditional(predictions, sample),
+        consistency=measure_consistency(predictions, sample, protected=set(held_in.values()), seed=seed),
+        flips={
+            feature: flip_attribute(model, predictions, sample, feature, columns=held_in, seed=seed)
+            for feature in features
+        },
         code_version=code_version,
     )
 

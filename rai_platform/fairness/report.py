@@ -1,6 +1,8 @@
 """The fairness report as a value: the counts of every sensitive feature, on exactly one model and one set of data."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Self
 
 from rai_platform.data.sample import Sample
 from rai_platform.errors import EvidenceMismatch
@@ -9,7 +11,7 @@ from rai_platform.fairness.law import ImpactTable
 from rai_platform.fairness.scores import ScoreCells
 from rai_platform.spec.subject import Subject
 from rai_platform.spec.verdict import Interval
-from rai_platform.statistics.estimates import Estimate
+from rai_platform.statistics.estimates import Estimate, Proportion
 from rai_platform.training.predictions import Predictions
 
 
@@ -120,6 +122,83 @@ class ConditionalDisparity:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Consistency:
+    """How far people who are alike get the same decision.
+
+    Attributes:
+        estimate: from 0 to 1, where everybody is decided about as the people like them are; None where it has no value.
+        why_not: why it has none.
+        judged: people it is a mean over.
+        searched: people among whom their neighbours were looked for.
+        columns: what people are alike in.
+        left_out: columns of protected attributes, which make nobody unlike.
+    """
+
+    estimate: Proportion | None = None
+    why_not: str | None = None
+    judged: int = 0
+    searched: int = 0
+    columns: tuple[str, ...]
+    left_out: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlippedGroup:
+    """People of a group for whom the decision is another one as soon as they are of some other group.
+
+    Attributes:
+        group: their own.
+        n: how many were asked about.
+        gained: passed over as they are, and selected otherwise.
+        lost: selected as they are, and passed over otherwise.
+    """
+
+    group: str
+    n: int
+    gained: int
+    lost: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttributeFlip:
+    """Who gets another decision when nothing about them is changed but a protected attribute.
+
+    Attributes:
+        feature: the sensitive feature or intersection.
+        rate: share of people whose decision is another one in some other group; exactly 0 where the model neither sees the
+            attribute nor has thresholds by it; None where it has no value.
+        why_not: why it has none.
+        seen: columns of the attribute that the model sees.
+        thresholds: sensitive features by which its thresholds differ.
+        values: what stood for each group, by group and column.
+        by_group: in which direction; empty where nothing can change.
+    """
+
+    feature: str
+    rate: Estimate | None = None
+    why_not: str | None = None
+    seen: tuple[str, ...] = ()
+    thresholds: tuple[str, ...] = ()
+    values: dict[str, dict[str, str]] = field(default_factory=dict)
+    by_group: tuple[FlippedGroup, ...] = ()
+
+    @property
+    def unseen(self) -> bool:
+        """Whether nothing can change, because the model knows nothing of the attribute itself."""
+        return self.rate is not None and not self.seen and not self.thresholds
+
+    def without(self, why_not: str) -> Self:
+        """The same without a value, and why."""
+        return replace(self, why_not=why_not)
+
+    def measured(
+        self, rate: Estimate, *, values: Mapping[str, dict[str, str]], by_group: tuple[FlippedGroup, ...]
+    ) -> Self:
+        """The same with what was found."""
+        return replace(self, rate=rate, values=dict(values), by_group=by_group)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FairnessReport:
     """What each group of people receives.
 
@@ -136,6 +215,8 @@ class FairnessReport:
         discoveries: subgroups nobody named that are selected, or misjudged, differently.
         scoring: the share of every group that scored above the median, by feature; empty where there are no scores.
         conditional: groups among people alike in the legitimate factors; empty where none is declared.
+        consistency: how far people who are alike get the same decision.
+        flips: who gets another decision when a protected attribute alone is changed, by feature.
         code_version: of the measuring code.
     """
 
@@ -150,6 +231,8 @@ class FairnessReport:
     discoveries: tuple[Discovery, ...] = ()
     scoring: dict[str, ImpactTable] = field(default_factory=dict)
     conditional: tuple[ConditionalDisparity, ...] = ()
+    consistency: Consistency | None = None
+    flips: dict[str, AttributeFlip] = field(default_factory=dict)
     code_version: str
 
 

@@ -2,43 +2,11 @@
 
 from dataclasses import dataclass
 
+from rai_platform.comparison.trades import Trade
 from rai_platform.spec.mitigation import Constraint, Method
 from rai_platform.spec.subject import Subject
-from rai_platform.spec.verdict import Interval
 
 GRID_POINT = "grid point"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Measured:
-    """A metric of one of the two models, or its change; None where it has no value.
-
-    Attributes:
-        value: the estimate.
-        interval: 95 % interval.
-    """
-
-    value: float | None
-    interval: Interval | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trade:
-    """One metric of both models, on the same rows.
-
-    Attributes:
-        metric: its name.
-        feature: the sensitive feature or intersection it is measured by; None for a metric over everybody.
-        unmitigated: without the mitigation.
-        mitigated: with it.
-        change: mitigated minus unmitigated, each person's two decisions kept together.
-    """
-
-    metric: str
-    feature: str | None
-    unmitigated: Measured
-    mitigated: Measured
-    change: Measured
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -85,7 +85,11 @@ def plans(spec: ModelSpec) -> tuple[AssetPlan, ...]:
             reads=("candidate_model", "predictions", "test_data"),
             kinds=frozenset({"scikitlearn"}),
         ),
-        AssetPlan(compute=steps.fairness_report, reads=("predictions", "test_data"), kinds=frozenset({"fairlearn"})),
+        AssetPlan(
+            compute=steps.fairness_report,
+            reads=("candidate_model", "predictions", "test_data"),
+            kinds=frozenset({"fairlearn"}),
+        ),
         AssetPlan(compute=steps.shap_explanations, reads=asked, kinds=frozenset({"shap"})),
         AssetPlan(compute=steps.robustness_scores, reads=asked, kinds=frozenset({"python"})),
         *((compared,) if spec.mitigation else ()),

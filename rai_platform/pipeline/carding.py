@@ -9,6 +9,7 @@ from rai_platform.fairness.disparities import measure_disparities
 from rai_platform.fairness.metrics import DISPARITIES
 from rai_platform.fairness.rates import RATES, group_rates
 from rai_platform.pipeline.code_versions import code_versions
+from rai_platform.pipeline.comparing import compared_with_production
 from rai_platform.pipeline.steps import Step
 from rai_platform.release.decision import choose_verdicts, disclosures, earlier_verdicts, nothing_asked_for
 from rai_platform.release.records import RecordedVerdict, read_production, read_verdicts, read_verdicts_on
@@ -42,7 +43,7 @@ def write_card(step: Step, candidate: Candidate, evidence: Evidence) -> ModelCar
 def built_card(
     step: Step, candidate: Candidate, evidence: Evidence, *, replaces: int | None, created_at: str
 ) -> ModelCard:
-    """The card that spec, evidence and the verdicts on record give now; equal where all of them are equal."""
+    """The card that spec, evidence and the verdicts on record give now; equal where all of them are, and what it replaces."""
     return build_card(
         step.definition,
         candidate,
@@ -51,6 +52,7 @@ def built_card(
         test_source=_test_source(step.definition),
         replaces=replaces,
         created_at=created_at,
+        champion=compared_with_production(step, candidate, evidence.performance.subject, replaces=replaces),
     )
 
 
@@ -120,6 +122,10 @@ def figures(evidence: Evidence) -> Mapping[str, float | None]:
                 named[f"fairness.{rate.name}.{feature}.{group}"] = value.value if value else None
     for name, index in evidence.fairness.measured.items():
         named[f"fairness.{name}"] = index.value
+    if evidence.fairness.consistency and evidence.fairness.consistency.estimate:
+        named["fairness.consistency"] = evidence.fairness.consistency.estimate.value
+    for feature, flip in evidence.fairness.flips.items():
+        named[f"fairness.attribute_flip_rate.{feature}"] = flip.rate.value if flip.rate else None
     for row in evidence.explanations.importance:
         named[f"explanation.mean_abs_shap.{row.feature}"] = row.mean_absolute
     named["explanation.additivity_error"] = evidence.explanations.additivity_error
@@ -127,7 +133,7 @@ def figures(evidence: Evidence) -> Mapping[str, float | None]:
         named[f"robustness.accuracy.{score.perturbation}.{score.strength:g}"] = score.accuracy.value
     for trade in evidence.mitigation.trades if evidence.mitigation else ():
         name = f"mitigation.{trade.metric}" + (f".{trade.feature}" if trade.feature else "")
-        named |= {f"{name}.unmitigated": trade.unmitigated.value, f"{name}.mitigated": trade.mitigated.value}
+        named |= {f"{name}.unmitigated": trade.before.value, f"{name}.mitigated": trade.after.value}
     return named
 
 

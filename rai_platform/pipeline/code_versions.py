@@ -15,8 +15,8 @@ STAGES: dict[str, tuple[str, ...]] = {
     "fairness_report": ("fairness",),
     "shap_explanations": ("explanations",),
     "robustness_scores": ("robustness",),
-    "mitigation_report": ("mitigation", "training", "fairness", "performance"),
-    "model_card": ("card",),
+    "mitigation_report": ("mitigation", "comparison", "training", "fairness", "performance"),
+    "model_card": ("card", "comparison"),
     "production_model": ("release", "registry"),
 }
 JUDGING = (

@@ -17,8 +17,8 @@ def mitigation_page(report: MitigationReport) -> Page:
     rows = [
         {
             "metric": in_words(row.metric) + (f" by {in_words(row.feature)}" if row.feature else ""),
-            "without": number(row.unmitigated.value),
-            "with": number(row.mitigated.value),
+            "without": number(row.before.value),
+            "with": number(row.after.value),
             "change": range_of(row.change.interval),
         }
         for row in section.trades

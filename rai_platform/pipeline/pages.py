@@ -234,6 +234,7 @@ def _fairness_page(report: FairnessReport, definition: ModelDefinition) -> Page:
                 ]
             ),
         )
+    page |= _individual(report)
     for found in discovery_sections(report):
         page[f"people nobody named, by {in_words(found.rate)}"] = text(
             plain(found.found),
@@ -254,6 +255,50 @@ def _fairness_page(report: FairnessReport, definition: ModelDefinition) -> Page:
             found.how,
         )
     return {**page, "readings of the law": text(*_readings(report)), **_about(report)}
+
+
+def _individual(report: FairnessReport) -> Page:
+    """People who are alike, and people who differ in a protected attribute alone."""
+    from rai_platform.card.individual import NO_CAUSE, individual_section
+
+    section = individual_section(report)
+    shown: dict[str, Any] = {"consistency": _in_short(section.consistency)}
+    if not section.flips:
+        return shown
+    shown["if only the attribute were changed"] = table(
+        [
+            {
+                "changed": in_words(row.feature),
+                "another decision": "not estimable" if row.share.value is None else f"{row.share.value:.1%}",
+                "95 % interval": range_of(row.share.interval),
+            }
+            for row in section.flips
+        ]
+    )
+    shown["people who are alike"] = text(
+        plain(section.how),
+        NO_CAUSE,
+        *(f"- {plain(in_words(row.feature))}: {plain(row.says)}" for row in section.flips),
+        *(
+            wide_table(
+                [
+                    {
+                        f"{in_words(row.feature)}": group.group,
+                        "people": f"{group.n:,}",
+                        "would be selected": f"{group.gained:,}",
+                        "would be passed over": f"{group.lost:,}",
+                        "what stands for this group": ", ".join(
+                            f"{column} = {value}" for column, value in row.values.get(group.group, {}).items()
+                        )
+                        or "its threshold",
+                    }
+                    for group in row.groups
+                ]
+            )
+            for row in section.flips
+        ),
+    )
+    return shown
 
 
 def _readings(report: FairnessReport) -> Iterator[str]:
@@ -387,10 +432,49 @@ def _card_page(card: ModelCard) -> Page:
         "recommendation": card.recommendation,
         "summary": card.summary,
         **({"reasons": table([{"reason": reason} for reason in card.reasons])} if card.reasons else {}),
+        **_beside_production(card),
         "card": text(render_markdown(card)),
         "as a web page": f"card/model_card.html among the artifacts of MLflow run {card.mlflow_run_id}",
         "would replace": "nothing" if card.replaces is None else f"ledger entry {card.replaces}",
         **digests(model=str(card.subject.model_digest), data=card.subject.data_digest, policy=card.policy.digest),
+    }
+
+
+def _beside_production(card: ModelCard) -> Page:
+    """What changes if the model takes the place of the one in production."""
+    section = card.champion
+    if section is None:
+        return {}
+    name = f"compared with production, version {section.version}"
+    if section.not_possible:
+        return {name: f"not possible: {section.not_possible}"}
+    return {
+        name: table(
+            [
+                {
+                    "metric": in_words(row.metric) + (f" by {in_words(row.feature)}" if row.feature else ""),
+                    "in production": number(row.before.value),
+                    "this model": number(row.after.value),
+                    "change": range_of(row.change.interval),
+                }
+                for row in section.trades
+            ]
+        ),
+        "who gains and who loses": text(
+            plain(section.summary),
+            plain(section.caveat),
+            wide_table(
+                [
+                    {
+                        "people": f"{in_words(row.feature)}: {row.group}",
+                        "how many": f"{row.n:,}",
+                        "selected anew": f"{row.gained:,}",
+                        "selected no longer": f"{row.lost:,}",
+                    }
+                    for row in section.moved
+                ]
+            ),
+        ),
     }
 
 

@@ -149,10 +149,7 @@ def performance_report(step: Step, candidate_model: Candidate, predictions: Pred
     """How well the candidate does its work, each figure with an interval, against one fixed answer."""
     from rai_platform.performance.measurement import measure_performance
 
-    if predictions.subject.model_digest != candidate_model.model_digest:
-        raise EvidenceMismatch(
-            "the predictions are another model's than the candidate: materialize `predictions` again"
-        )
+    _must_be_of(candidate_model, predictions)
     learned = candidate_model.training_report
     report = measure_performance(
         predictions,
@@ -164,16 +161,20 @@ def performance_report(step: Step, candidate_model: Candidate, predictions: Pred
     return _stored(step, report)
 
 
-def fairness_report(step: Step, predictions: Predictions, test_data: Sample) -> Produced:
-    """What each group of people receives from the candidate: rates with intervals, and how far apart they are."""
+def fairness_report(step: Step, candidate_model: Candidate, predictions: Predictions, test_data: Sample) -> Produced:
+    """What each group of people receives from the candidate, and whether people who are alike are treated alike."""
     from rai_platform.fairness.measurement import measure_fairness
+    from rai_platform.training.loading import load_model
 
+    _must_be_of(candidate_model, predictions)
     report = measure_fairness(
         predictions,
         test_data,
         features=step.definition.spec.group_features,
         seed=seed_for(predictions.subject, "fairness_report"),
         code_version=code_version("fairness_report"),
+        model=None if candidate_model.manifest.composition == "given" else load_model(candidate_model, step.home.store),
+        columns={feature.name: feature.source_column for feature in step.definition.spec.sensitive_features},
     )
     return _stored(step, report)
 
@@ -231,10 +232,7 @@ def mitigation_report(
     """What the mitigation bought, and at what price: the candidate against the same estimator without it, person by person."""
     from rai_platform.mitigation.measurement import measure_mitigation
 
-    if predictions.subject.model_digest != candidate_model.model_digest:
-        raise EvidenceMismatch(
-            "the predictions are another model's than the candidate: materialize `predictions` again"
-        )
+    _must_be_of(candidate_model, predictions)
     if training_data.digest != candidate_model.training_digest:
         raise EvidenceMismatch(
             "the candidate learned from other training data than there are now: materialize `candidate_model` again"
@@ -287,6 +285,13 @@ def _screened(step: Step, sample: Sample | None, report: Any) -> Produced:
     if sample is None:
         raise EvidenceMismatch("predictions alone have no training data")
     return Produced(value=sample, version=sample.digest, pointers={REPORT: step.home.store.put(encode(report))})
+
+
+def _must_be_of(candidate: Candidate, predictions: Predictions) -> None:
+    if predictions.subject.model_digest != candidate.model_digest:
+        raise EvidenceMismatch(
+            "the predictions are another model's than the candidate: materialize `predictions` again"
+        )
 
 
 def _stored(step: Step, report: Any) -> Produced:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +13,11 @@ from rai_platform.errors import TamperedArtifact, UnsuitableData
 from rai_platform.registry.release import CERTIFICATE
 from rai_platform.release.certificate import read_certificate
 from rai_platform.release.keys import load_public_key
+from rai_platform.release.records import Production
 from rai_platform.settings import read_settings
+from rai_platform.store import ContentStore
 from rai_platform.training.candidate import Candidate
-from rai_platform.training.loading import build_model, verified_files
+from rai_platform.training.loading import build_model, stored_files, verified_files
 from rai_platform.training.model import TrainedModel
 
 if TYPE_CHECKING:
@@ -59,12 +62,52 @@ def read_release(folder: Path, key: "Key") -> TrainedModel:
     """
     try:
         candidate = CANDIDATE.validate_json((folder / CANDIDATE_FILE).read_bytes())
-        _must_be_certified(folder, candidate, key)
-        files = verified_files(candidate, lambda name, _: (folder / f"{name}.skops").read_bytes())
+        must_be_certified(candidate, _envelope(folder), _digests(folder, candidate), key)
+        return _asked(
+            candidate, lambda: verified_files(candidate, lambda name, _: (folder / f"{name}.skops").read_bytes())
+        )
     except FileNotFoundError as error:
         raise TamperedArtifact(f"the release lacks {Path(error.filename).name}", where=str(folder)) from None
     except ValidationError:
         raise TamperedArtifact(f"{CANDIDATE_FILE} is not what was released", where=str(folder)) from None
+
+
+def certified_model(production: Production, store: ContentStore, key: "Key") -> TrainedModel:
+    """The model of a promotion, from the store, once its certificate says that it was released.
+
+    Raises:
+        TamperedArtifact: its certificate is not signed with the key, or names another model or other files.
+        EvidenceMissing: it is not in the store.
+        UnsuitableData: somebody else's scores were released, and there is no model to ask.
+    """
+    candidate = CANDIDATE.validate_json(store.get(production.body["candidate"]))
+    files = {name: file.blob for name, file in candidate.files.items()}
+    must_be_certified(candidate, production.body["certificate"], files, key)
+    if production.model_digest != candidate.model_digest:
+        raise TamperedArtifact("the candidate on record is not the model that was promoted", where=candidate.model)
+    return _asked(candidate, lambda: stored_files(candidate, store))
+
+
+def must_be_certified(candidate: Candidate, envelope: dict[str, Any], files: dict[str, str], key: "Key") -> None:
+    """Refuses a model that its certificate does not name.
+
+    Args:
+        candidate: the model.
+        envelope: the certificate.
+        files: SHA-256 of its files, by part.
+        key: the platform's public one.
+
+    Raises:
+        TamperedArtifact: the certificate is not signed with the key, or is about something else.
+    """
+    certified = {subject["name"]: subject["digest"]["sha256"] for subject in read_certificate(envelope, key)["subject"]}
+    named = {f"file:{name}": digest for name, digest in files.items()}
+    if certified != {candidate.model: candidate.model_digest, **named}:
+        raise TamperedArtifact("the release is not what its certificate names", where=candidate.model)
+
+
+def _asked(candidate: Candidate, read: Callable[[], dict[str, bytes]]) -> TrainedModel:
+    files = read()
     if candidate.manifest.composition == "given":
         raise UnsuitableData(
             f"somebody else's scores ({candidate.manifest.estimator}) were released: there is no model here to ask",
@@ -73,14 +116,13 @@ def read_release(folder: Path, key: "Key") -> TrainedModel:
     return build_model(candidate, files)
 
 
-def _must_be_certified(folder: Path, candidate: Candidate, key: "Key") -> None:
+def _envelope(folder: Path) -> dict[str, Any]:
     try:
-        envelope = json.loads((folder.parents[1] / CERTIFICATE).read_bytes())
+        envelope: dict[str, Any] = json.loads((folder.parents[1] / CERTIFICATE).read_bytes())
     except ValueError:
         raise TamperedArtifact("the certificate of the release cannot be read", where=str(folder)) from None
-    certified = {subject["name"]: subject["digest"]["sha256"] for subject in read_certificate(envelope, key)["subject"]}
-    files = {
-        f"file:{name}": hashlib.sha256((folder / f"{name}.skops").read_bytes()).hexdigest() for name in candidate.files
-    }
-    if certified != {candidate.model: candidate.model_digest, **files}:
-        raise TamperedArtifact("the release is not what its certificate names", where=candidate.model)
+    return envelope
+
+
+def _digests(folder: Path, candidate: Candidate) -> dict[str, str]:
+    return {name: hashlib.sha256((folder / f"{name}.skops").read_bytes()).hexdigest() for name in candidate.files}

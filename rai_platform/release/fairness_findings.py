@@ -21,10 +21,14 @@ def find_in_fairness(check: RequiredCheck, report: FairnessReport, levels: Level
     name, feature = check.requirement.metric, check.sensitive_feature
     if name in OF_SUBGROUPS:
         return _subgroups(check, report, levels)
+    if name == "consistency":
+        return _consistency(check, report, levels)
     if feature is None:
         return overall(check, report.measured, report.not_estimable, levels)
     if feature not in report.cells:
         raise not_in_report(check, f"groups by {feature}")
+    if name == "attribute_flip_rate":
+        return _flip(check, feature, report, levels)
     if name in DISPARITIES:
         return _disparity(check, feature, report, levels, policy)
     return _between_groups(check, feature, report, levels)
@@ -100,6 +104,35 @@ def _between_groups(check: RequiredCheck, feature: str, report: FairnessReport, 
         bounds=bounds_of(estimate, levels, "low"),
         n=estimate.n,
         groups=report.cells[feature].groups,
+    )
+
+
+def _consistency(check: RequiredCheck, report: FairnessReport, levels: Levels) -> Finding:
+    found = report.consistency
+    if found is None:
+        raise not_in_report(check, "people who are alike")
+    if found.estimate is None:
+        return nothing(f"consistency is not estimable: {found.why_not}", report.n)
+    return overall(check, {"consistency": found.estimate}, {}, levels)
+
+
+def _flip(check: RequiredCheck, feature: str, report: FairnessReport, levels: Levels) -> Finding:
+    if feature not in report.flips:
+        raise not_in_report(check, f"decisions with another {in_words(feature)}")
+    found, by = report.flips[feature], in_words(feature)
+    if found.rate is None:
+        return nothing(f"{in_words(check.requirement.metric)} by {by} is not estimable: {found.why_not}", report.n)
+    says = (
+        f"the model does not see {by}, so that no decision changes with it alone"
+        if found.unseen
+        else f"{number(found.rate.value)} of the people would get another decision if nothing but {by} were changed"
+    )
+    return Finding(
+        says=says,
+        value=found.rate.value,
+        bounds=bounds_of(found.rate, levels, "low"),
+        n=found.rate.n,
+        groups=tuple(each.group for each in found.by_group),
     )
 
 

@@ -168,6 +168,15 @@ METRICS: dict[str, Metric] = {
             "subgroup_error_rate_gap": "largest difference in error rate of a subgroup that a search puts forward",
         }.items()
     },
+    "consistency": Metric(
+        assets=("fairness_report",),
+        good="high",
+        by_group=False,
+        meaning="how far people who are alike get the same decision",
+    ),
+    "attribute_flip_rate": _fairness(
+        "low", "share of people whose decision is another one when nothing but their group is changed"
+    ),
     "forbidden_features_in_top": Metric(
         assets=("shap_explanations",),
         good="low",

@@ -64,12 +64,19 @@ class TrainedModel:
             )
         return mean
 
-    def decide(self, features: pd.DataFrame, sensitive_features: pd.DataFrame | None = None) -> npt.NDArray[np.int8]:
+    def decide(
+        self,
+        features: pd.DataFrame,
+        sensitive_features: pd.DataFrame | None = None,
+        *,
+        drawn: Scores | None = None,
+    ) -> npt.NDArray[np.int8]:
         """1 for the rows that the model selects, else 0 (rows,).
 
         Args:
             features: (rows, features).
             sensitive_features: the groups (rows, sensitive features); needed where ``manifest.group_features`` is not empty.
+            drawn: numbers between 0 and 1 (rows,) to draw by, where decisions are drawn; those of the rows, unless given.
 
         Raises:
             UnscorableRows: as ``score`` does.
@@ -79,7 +86,9 @@ class TrainedModel:
             selected = self.score(features) >= manifest.threshold
         else:
             chance = self._chance_of_selection(features, sensitive_features)
-            selected = chance > draws(features, manifest) if manifest.randomized else chance >= 0.5
+            if not manifest.randomized:
+                return (chance >= 0.5).astype("int8")
+            selected = chance > (draws(features, manifest) if drawn is None else drawn)
         return selected.astype("int8")
 
     def _seen(self, inputs: Any) -> Any:

@@ -7,7 +7,12 @@ from html.parser import HTMLParser
 from markdown_it import MarkdownIt
 
 from rai_platform.card.building import Judged
+from rai_platform.card.champion import champion_section
 from rai_platform.card.document import ModelCard
+from rai_platform.comparison.report import ChampionComparison, Moved
+from rai_platform.comparison.trades import Measured, Trade
+from rai_platform.spec.verdict import Interval
+from rai_platform.statistics.estimates import Proportion
 from rai_platform_tests.card import made
 from rai_platform_tests.card.made import MEN, WOMEN
 
@@ -61,6 +66,35 @@ def full_of_holes() -> ModelCard:
     )
 
 
+def beside_production(name: str = "female") -> ChampionComparison:
+    """A model in production that selects fewer women, and is as often right."""
+
+    def trade(metric: str, feature: str | None, before: float, after: float) -> Trade:
+        sides = [
+            Measured(value=value, interval=Interval(lower=value - 0.01, upper=value + 0.01))
+            for value in (before, after, after - before)
+        ]
+        return Trade(metric=metric, feature=feature, before=sides[0], after=sides[1], change=sides[2])
+
+    unknown = Measured(value=None, interval=None)
+    return ChampionComparison(
+        version="3",
+        entry=40,
+        n=1400,
+        changed=Proportion(successes=70, trials=1400, n=1400),
+        accuracy_p_value=0.5,
+        trades=(
+            trade("accuracy", None, 0.855, 0.857),
+            trade("disparate_impact", "sex", 0.7, 0.97),
+            Trade(metric="equalized_odds_difference", feature="sex", before=unknown, after=unknown, change=unknown),
+        ),
+        moved=(
+            Moved(feature="sex", group=name, n=700, gained=60, lost=0),
+            Moved(feature="sex", group="male", n=700, gained=0, lost=10),
+        ),
+    )
+
+
 def cards() -> dict[str, ModelCard]:
     """One of every kind."""
     tiny = made.fairness(sex={"female": WOMEN, "male": MEN, "(missing)": (3.0, 0.0, 0.0, 0.0)})
@@ -78,6 +112,11 @@ def cards() -> dict[str, ModelCard]:
         "a single group": made.card_of(found=made.evidence(fairness_report=made.fairness(sex={"female": WOMEN}))),
         "nobody selected": made.card_of(
             found=made.evidence(fairness_report=made.fairness(sex=dict.fromkeys("ab", (400.0, 0.0, 300.0, 0.0))))
+        ),
+        "beside production": dataclasses.replace(made.card_of(), champion=champion_section(beside_production())),
+        "beside a model nobody can ask": dataclasses.replace(
+            made.card_of(),
+            champion=champion_section(ChampionComparison(version="3", entry=40, not_possible="nobody can ask it")),
         ),
         "everything unknown": everything_unknown(),
         "full of holes": full_of_holes(),

@@ -17,10 +17,18 @@ from rai_platform.data.report import (
     Proxy,
     ProxyFinding,
 )
+from rai_platform.data.sample import MISSING_GROUP
 from rai_platform.explanations.report import ExplainedRow, Explanations, Importance, nothing_to_explain
 from rai_platform.fairness.cells import Cells, Row
 from rai_platform.fairness.indices import INDICES, measure_index
-from rai_platform.fairness.report import Discovery, FairnessReport, Subgroup
+from rai_platform.fairness.report import (
+    AttributeFlip,
+    Consistency,
+    Discovery,
+    FairnessReport,
+    FlippedGroup,
+    Subgroup,
+)
 from rai_platform.performance.report import CalibrationBin, PerformanceReport
 from rai_platform.release.decision import choose_verdicts, disclosures
 from rai_platform.release.judgement import judge
@@ -96,7 +104,30 @@ def fairness(subject: Subject = SUBJECT, **features: dict[str, Row]) -> Fairness
             for feature, each in counted.items()
         },
         discoveries=tuple(discovery(rate) for rate in ("selection_rate", "error_rate")),
+        consistency=Consistency(
+            estimate=Proportion(successes=0.9 * n, trials=n, n=n),
+            judged=n,
+            searched=n,
+            columns=("income", "age"),
+            left_out=("sex",),
+        ),
+        flips={feature: flip(feature, each) for feature, each in counted.items()},
         code_version=CODE,
+    )
+
+
+def flip(feature: str, counted: Cells) -> AttributeFlip:
+    """Three people of every group, two of them to their good, for whom the decision hangs on the attribute alone."""
+    return AttributeFlip(
+        feature=feature,
+        rate=Proportion(successes=3 * len(counted.groups), trials=counted.n, n=counted.n),
+        seen=(feature,),
+        values={group: {feature: group} for group in counted.groups},
+        by_group=tuple(
+            FlippedGroup(group=group, n=round(n), gained=2, lost=1)
+            for group, n in zip(counted.groups, counted.sizes, strict=True)
+            if group != MISSING_GROUP
+        ),
     )
 
 

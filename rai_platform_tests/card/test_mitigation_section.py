@@ -14,8 +14,9 @@ from rai_platform.card.building import build_card, gaps
 from rai_platform.card.mitigation import mitigation_section
 from rai_platform.card.rendering import card_schema, render_html, render_json, render_markdown
 from rai_platform.card.trade_off import draw_trade_off, efficient, trade_off_svg
+from rai_platform.comparison.trades import Measured, Trade
 from rai_platform.errors import EvidenceMismatch
-from rai_platform.mitigation.report import GRID_POINT, FrontierPoint, Measured, MitigationReport, Trade
+from rai_platform.mitigation.report import GRID_POINT, FrontierPoint, MitigationReport
 from rai_platform.spec.subject import Subject
 from rai_platform.spec.verdict import Interval
 from rai_platform_tests.card import made
@@ -34,8 +35,8 @@ def trade(metric: str, feature: str | None, before: float, after: float, by: flo
     return Trade(
         metric=metric,
         feature=feature,
-        unmitigated=around(before),
-        mitigated=around(after),
+        before=around(before),
+        after=around(after),
         change=around(after - before, by),
     )
 
@@ -109,9 +110,7 @@ def test_what_the_people_do_not_show_is_not_said(after: float, told: str, warns:
 
 
 def test_a_disparity_without_a_value_is_told_as_such() -> None:
-    gone = Trade(
-        metric="demographic_parity_difference", feature="sex", unmitigated=UNKNOWN, mitigated=UNKNOWN, change=UNKNOWN
-    )
+    gone = Trade(metric="demographic_parity_difference", feature="sex", before=UNKNOWN, after=UNKNOWN, change=UNKNOWN)
     section = mitigation_section(report(trades=(trade("accuracy", None, 0.8, 0.8), gone)))
     assert "Nothing can be said about the demographic parity difference by sex" in section.summary
     assert section.trades[1].change.value is None

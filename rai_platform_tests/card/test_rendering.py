@@ -9,9 +9,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from rai_platform.card.champion import champion_section
 from rai_platform.card.document import ModelCard
 from rai_platform.card.rendering import CARD, card_schema, render_html, render_json, render_markdown
-from rai_platform_tests.card.cards import HOSTILE, NOTHING_KNOWN, Page, cards, read_markdown
+from rai_platform_tests.card.cards import HOSTILE, NOTHING_KNOWN, Page, beside_production, cards, read_markdown
 
 CARDS = cards()
 GOLDEN = Path(__file__).parent / "golden"
@@ -26,10 +27,18 @@ def with_name(name: str) -> ModelCard:
     contribution = (name, name, 0.5)
     search = card.discoveries[0]
     subgroup = dataclasses.replace(search.subgroups[0], people=name)
+    flip = card.individual.flips[0]
+    flip = dataclasses.replace(
+        flip,
+        says=name,
+        values={name: {name: name}},
+        groups=(dataclasses.replace(flip.groups[0], group=name),),
+    )
     return dataclasses.replace(
         card,
         summary=name,
         reasons=(name,),
+        individual=dataclasses.replace(card.individual, how=name, flips=(flip,)),
         owners=(name,),
         intended_use=name,
         out_of_scope=name,
@@ -53,6 +62,7 @@ def with_name(name: str) -> ModelCard:
             requirements=(dataclasses.replace(card.policy.requirements[0], reason=name, source=name),),
         ),
         verdicts=(dataclasses.replace(card.verdicts[0], reason=name),),
+        champion=dataclasses.replace(champion_section(beside_production(name)), summary=name, caveat=name),
     )
 
 

@@ -63,7 +63,7 @@ def test_every_figure_is_that_of_the_two_models(
     assert (report.n, report.training_digest) == (test.n, training.digest)
     assert report.changed == (before != after).mean()
     for trade in report.trades:
-        for side, decided in ((trade.unmitigated, before), (trade.mitigated, after)):
+        for side, decided in ((trade.before, before), (trade.after, after)):
             if trade.feature is not None:
                 expected = disparity(trade.metric, test.groups(trade.feature), test, decided)
             elif trade.metric == "accuracy":
@@ -72,7 +72,7 @@ def test_every_figure_is_that_of_the_two_models(
                 expected = np.mean([(decided == label)[test.y_true == label].mean() for label in (0, 1)])
             assert side.value == pytest.approx(expected), trade.metric
             assert side.interval.lower <= side.value <= side.interval.upper
-        assert trade.change.value == pytest.approx(trade.mitigated.value - trade.unmitigated.value)
+        assert trade.change.value == pytest.approx(trade.after.value - trade.before.value)
         assert trade.change.interval.lower <= trade.change.value <= trade.change.interval.upper
 
 
@@ -135,8 +135,8 @@ def test_the_model_itself_is_one_point_of_its_frontier(
         assert report.frontier == ()
         return
     [chosen] = [point for point in report.frontier if point.chosen]
-    assert chosen.accuracy == report.price.mitigated.value
-    assert chosen.disparity == report.gain.mitigated.value
+    assert chosen.accuracy == report.price.after.value
+    assert chosen.disparity == report.gain.after.value
     assert len({point.value for point in report.frontier}) == len(report.frontier) >= 5
     assert [point.value for point in report.frontier] == sorted(point.value for point in report.frontier)
 
@@ -196,7 +196,7 @@ def test_weights_count_as_people_do() -> None:
     weighted = dataclasses.replace(test, weight=np.where(np.arange(test.n) % 3 == 0, 3.0, 1.0))
     repeated, by_weight = (compared(spec, training, sample) for sample in (test.take(rows), weighted))
     for one, other in zip(repeated.trades, by_weight.trades, strict=True):
-        assert other.unmitigated.value == pytest.approx(one.unmitigated.value)
+        assert other.before.value == pytest.approx(one.before.value)
         assert other.change.value == pytest.approx(one.change.value, abs=1e-12)
         if one.change.value:
             assert np.ptp(tuple(dataclasses.astuple(other.change.interval))) > np.ptp(
@@ -216,7 +216,7 @@ def test_small_groups_are_left_out_and_one_group_alone_is_not_compared() -> None
     assert report.gain == without.gain
     alone = compared(spec, training, few, minimum_group_size=few.n)
     assert alone.gain.change.value is None
-    assert alone.gain.unmitigated.interval is None
+    assert alone.gain.before.interval is None
     assert alone.price.change.value is not None
 
 
@@ -266,7 +266,7 @@ def test_on_the_census_the_disparity_falls_and_accuracy_pays(
     spec, training, test = census
     asked = spec.mitigation.model_copy(update={"constraint": "demographic_parity", "params": {}, **mitigation})
     report = compared(spec.model_copy(update={"mitigation": asked}), training, test, minimum_group_size=100)
-    assert report.price.unmitigated.value == pytest.approx(0.85, abs=0.01)
-    assert report.gain.unmitigated.value > 0.15
+    assert report.price.before.value == pytest.approx(0.85, abs=0.01)
+    assert report.gain.before.value > 0.15
     assert report.gain.change.interval.upper < -0.01
     assert -0.04 < report.price.change.interval.lower < report.price.change.interval.upper < 0

@@ -9,6 +9,7 @@ import pytest
 
 from rai_platform.errors import EvidenceMissing
 from rai_platform.explanations.report import Explanations, nothing_to_explain
+from rai_platform.fairness.report import AttributeFlip, Consistency
 from rai_platform.pipeline.values import StoredValues
 from rai_platform.release.finding import Finding, Levels
 from rai_platform.release.findings import Evidence, find
@@ -67,6 +68,8 @@ def empty_report_of(asset: str, metric: str) -> Evidence:
             not_estimable=why,
             between_groups={"sex": None},
             discoveries=tuple(made.discovery(rate, found=False) for rate in ("selection_rate", "error_rate")),
+            consistency=Consistency(why_not="nobody knows", columns=(), left_out=()),
+            flips={"sex": AttributeFlip(feature="sex", why_not="nobody knows")},
         ),
         "shap_explanations": nothing_to_explain(SUBJECT, "there is no model", code_version="1"),
         "robustness_scores": nothing_to_perturb(SUBJECT, 1400, "there is no model", code_version="1"),

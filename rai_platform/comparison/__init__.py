@@ -1,0 +1,1 @@
+"""Two models on the same people: what changes when one takes the place of the other."""
