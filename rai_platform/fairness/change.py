@@ -131,9 +131,9 @@ def bounds_of_change(change: DisparityChange, alpha: float = REPORTED_ALPHA) -> 
         Replicates(value=change.value, replicates=reading, n=change.drawn.n).bounds(alpha, alpha)
         for reading in change.corrected
     ]
-    return Interval(
-        lower=min(drawn.lower, 2 * change.value - drawn.upper, *(each.lower for each in corrected)),
-        upper=max(drawn.upper, 2 * change.value - drawn.lower, *(each.upper for each in corrected)),
+    return Interval(  # of two values from 0 to 1
+        lower=max(-1.0, min(drawn.lower, 2 * change.value - drawn.upper, *(each.lower for each in corrected))),
+        upper=min(1.0, max(drawn.upper, 2 * change.value - drawn.lower, *(each.upper for each in corrected))),
     )
 
 
@@ -154,13 +154,14 @@ def _change(
     counts = np.bincount(position, weights=effective, minlength=8 * len(known))
     table: Floats = counts.reshape(len(known), 2, 2, 2).astype("float64")  # group, label, before, after
 
-    redrawn = redrawn_counts(table, seed=seed)
     with np.errstate(divide="ignore", invalid="ignore"):
         value = float(_disparity(disparity, _after(table)) - _disparity(disparity, _before(table)))
-        drawn = _disparity(disparity, _after(redrawn)) - _disparity(disparity, _before(redrawn))
-        one, other = (_corrected(disparity, of(table), of(redrawn)) for of in (_before, _after))
     if not np.isfinite(value):
         return None
+    redrawn = redrawn_counts(table, seed=seed)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        drawn = _disparity(disparity, _after(redrawn)) - _disparity(disparity, _before(redrawn))
+        one, other = (_corrected(disparity, of(table), of(redrawn)) for of in (_before, _after))
     # Of the same extreme groups chance adds the same to both; else it may add to either alone.
     pairs = itertools.product((other.most, other.least), (one.most, one.least))
     readings = [other.most - one.most] if one.extremes == other.extremes else [b - a for b, a in pairs]
