@@ -82,7 +82,7 @@ def report(title: str, measure: Measure, arguments: Sequence[str] | None = None)
 def _table(title: str, claims: Sequence[Claim]) -> Table:
     table = Table("claim", "ours", "peer", "ratio", "goal", title=title, title_justify="left")
     for claim in claims:
-        ratio = "–" if claim.ratio is None else f"{claim.ratio:.2f}"
+        ratio = "–" if claim.ratio is None else f"{claim.ratio:.3g}"
         table.add_row(claim.says, _with_unit(claim.ours, claim), _with_unit(claim.peer, claim), ratio, _goal(claim))
     return table
 

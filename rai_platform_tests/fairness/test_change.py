@@ -180,3 +180,24 @@ def test_one_group_alone_has_no_disparity_to_change():
     ones = np.ones(10, dtype="int8")
     found = compare_decisions({"sex": np.array(["f"] * 10, dtype=object)}, ones, ones, ones, names=NAMES, seed=0)
     assert found.disparities["disparate_impact"]["sex"] is None
+
+
+def test_a_rate_that_nobody_can_have_has_no_change_and_one_that_a_draw_may_lack_has_bounds():
+    group = np.repeat(np.array(["f", "m"], dtype=object), 40)
+    y_true = np.zeros(80, dtype="int8")
+    before, after = (np.arange(80) % every == 0 for every in (2, 3))
+
+    def change(labels):
+        return compare_decisions(
+            {"sex": group},
+            labels,
+            before.astype("int8"),
+            after.astype("int8"),
+            names=("equal_opportunity_difference",),
+            seed=0,
+        ).disparities["equal_opportunity_difference"]["sex"]
+
+    assert change(y_true) is None
+    y_true[[0, 1, 40, 41, 42, 43]] = 1  # two of one group, four of the other: some draws have none of the first
+    bounds = bounds_of_change(change(y_true))
+    assert -1 <= bounds.lower < change(y_true).value < bounds.upper <= 1
