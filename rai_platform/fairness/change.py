@@ -5,6 +5,7 @@ people are counted by group, label and both decisions; drawing those counts agai
 together.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,7 +22,7 @@ from rai_platform.statistics.estimates import (
     effective_size,
     paired_difference,
 )
-from rai_platform.statistics.resampling import replicated
+from rai_platform.statistics.resampling import redrawn_clusters, replicated
 
 Floats = npt.NDArray[np.float64]
 
@@ -55,6 +56,7 @@ def compare_decisions(
     names: tuple[str, ...],
     seed: int,
     weight: Floats | None = None,
+    cluster: npt.NDArray[np.int64] | None = None,
 ) -> DecisionChange:
     """What changes when the decisions ``before`` become the decisions ``after``.
 
@@ -66,8 +68,9 @@ def compare_decisions(
         names: disparities to compare.
         seed: of the bootstrap.
         weight: sampling weights (rows,); intervals then rest on the effective sample size, and are approximate.
+        cluster: the patient or household of every row (rows,), which are then drawn again as a whole.
     """
-    accuracy = paired_difference(after == y_true, before == y_true, weight)
+    accuracy = paired_difference(after == y_true, before == y_true, weight, cluster)
     return DecisionChange(
         n=len(y_true),
         changed=float(np.average(before != after, weights=weight)),
@@ -75,7 +78,7 @@ def compare_decisions(
         accuracy_p_value=mcnemar_test(accuracy.first_only, accuracy.second_only),
         disparities={
             name: {
-                feature: _change(DISPARITIES[name], member, y_true, before, after, weight, seed)
+                feature: _change(DISPARITIES[name], member, y_true, before, after, weight, cluster, seed)
                 for feature, member in groups.items()
             }
             for name in names
@@ -110,20 +113,45 @@ def _change(
     before: npt.NDArray[np.int8],
     after: npt.NDArray[np.int8],
     weight: Floats | None,
+    cluster: npt.NDArray[np.int64] | None,
     seed: int,
 ) -> Replicates | None:
     known, place = np.unique(groups.astype(str), return_inverse=True)
     if len(known) < 2:
         return None
     position = ((place * 2 + y_true) * 2 + before) * 2 + after
-    effective = None if weight is None else weight * effective_size(weight) / weight.sum()
-    counts = np.bincount(position, weights=effective, minlength=8 * len(known))
-    table = counts.reshape(len(known), 2, 2, 2)  # group, label, before, after
+    shape = (len(known), 2, 2, 2)  # group, label, before, after
 
     def difference(drawn: Floats) -> Floats:
         return _disparity(disparity, drawn.sum(axis=-2)) - _disparity(disparity, drawn.sum(axis=-1))
 
-    return replicated(difference, table, n=len(y_true), seed=seed)
+    if cluster is not None:
+        weights = np.ones(len(y_true)) if weight is None else weight
+        return _drawn_by_cluster(difference, position, weights, cluster, shape=shape, seed=seed)
+    effective = None if weight is None else weight * effective_size(weight) / weight.sum()
+    counts = np.bincount(position, weights=effective, minlength=8 * len(known))
+    return replicated(difference, counts.reshape(shape), n=len(y_true), seed=seed)
+
+
+def _drawn_by_cluster(
+    difference: Callable[[Floats], Floats],
+    position: npt.NDArray[np.int64],
+    weight: Floats,
+    cluster: npt.NDArray[np.int64],
+    *,
+    shape: tuple[int, ...],
+    seed: int,
+) -> Replicates | None:
+    """As ``replicated``, with whole clusters drawn again."""
+    cells = int(np.prod(shape))
+    of = np.unique(cluster, return_inverse=True)[1]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        value = float(difference(np.bincount(position, weights=weight, minlength=cells).reshape(1, *shape))[0])
+        drawn = difference(redrawn_clusters(position, of, weight, cells=cells, seed=seed).reshape(-1, *shape))
+    if not np.isfinite(value):
+        return None
+    known = drawn[np.isfinite(drawn)]
+    return Replicates(value=value, replicates=tuple(np.sort(known).tolist()) or (value,), n=len(position))
 
 
 def _disparity(disparity: Disparity, counts: Floats) -> Floats:
