@@ -146,7 +146,9 @@ def _drawn_by_cluster(
     cells = int(np.prod(shape))
     of = np.unique(cluster, return_inverse=True)[1]
     with np.errstate(divide="ignore", invalid="ignore"):
-        value = float(difference(np.bincount(position, weights=weight, minlength=cells).reshape(1, *shape))[0])
+        value = float(
+            difference(np.bincount(position, weights=weight, minlength=cells).astype("float64").reshape(1, *shape))[0]
+        )
         drawn = difference(redrawn_clusters(position, of, weight, cells=cells, seed=seed).reshape(-1, *shape))
     if not np.isfinite(value):
         return None
