@@ -1,56 +1,23 @@
-"""A trade: one metric of two models on the same people, and its change."""
+"""Trades: metrics of two models on the same people, and their changes."""
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from rai_platform.comparison.report import Measured, Trade
 from rai_platform.data.sample import Sample
 from rai_platform.fairness.cells import count_cells, with_clusters
 from rai_platform.fairness.change import bounds_of_change, compare_decisions
 from rai_platform.fairness.disparities import measure_disparity
 from rai_platform.fairness.metrics import DISPARITIES
 from rai_platform.performance.measurement import balanced_accuracy
-from rai_platform.spec.verdict import Interval
 from rai_platform.statistics.clusters import clustered_variance
 from rai_platform.statistics.estimates import Estimate, NormalEstimate, paired_difference, weighted_proportion
 
 HEADLINES = ("disparate_impact", "equalized_odds_difference")
 
 Decisions = npt.NDArray[np.int8]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Measured:
-    """A metric of one of the two models, or its change; None where it has no value.
-
-    Attributes:
-        value: the estimate.
-        interval: 95 % interval.
-    """
-
-    value: float | None
-    interval: Interval | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trade:
-    """One metric of both models, on the same rows.
-
-    Attributes:
-        metric: its name.
-        feature: the sensitive feature or intersection it is measured by; None for a metric over everybody.
-        before: of the model that gives way: the one without mitigation, or the one in production.
-        after: of the model that takes its place.
-        change: after minus before, each person's two decisions kept together.
-    """
-
-    metric: str
-    feature: str | None
-    before: Measured
-    after: Measured
-    change: Measured
 
 
 def paired_accuracies(test: Sample, before: Decisions, after: Decisions) -> tuple[Trade, ...]:
