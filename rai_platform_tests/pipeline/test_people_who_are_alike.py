@@ -6,6 +6,7 @@ import dagster as dg
 import pytest
 
 from rai_platform.card.document import ModelCard
+from rai_platform.fairness.consistency import NO_FEATURES
 from rai_platform.fairness.flipping import NO_MODEL
 from rai_platform.pipeline.values import StoredValues
 from rai_platform_tests.world import World, lending_attributes, told
@@ -61,12 +62,13 @@ def test_what_a_model_does_not_see_keeps_every_limit(world: World) -> None:
     assert report.flips["sex"].unseen
 
 
-def test_somebodys_decisions_alone_are_consistent_or_not_and_nobody_can_be_asked(world: World) -> None:
+def test_where_there_are_decisions_alone_nobody_can_be_asked_and_nobody_is_like_another(world: World) -> None:
     report, shown = materialized(world, "vendor", "fairness_report")
     assert report.flips["sex"].why_not == NO_MODEL
-    assert 0.5 < report.consistency.estimate.value < 1
-    assert outcomes(world, "vendor")["attribute_flip_rate__sex"] == "INSUFFICIENT_EVIDENCE"
+    assert (report.consistency.estimate, report.consistency.why_not) == (None, NO_FEATURES)
+    assert set(outcomes(world, "vendor").values()) == {"INSUFFICIENT_EVIDENCE"}
     assert shown["if only the attribute were changed"].records[0].data["another decision"] == "not estimable"
+    assert shown["consistency"].value == f"not estimable: {NO_FEATURES}"
     assert NO_MODEL in shown["people who are alike"].md_str
 
 
