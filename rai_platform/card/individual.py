@@ -56,6 +56,8 @@ def _says(flip: AttributeFlip) -> str:
         return f"Not estimable: {flip.why_not}."
     if flip.unseen:
         return f"The model does not see {name}, so nothing changes with it alone, by construction. {PROXIES}"
+    if flip.rate.value == 0:
+        return f"Of {flip.rate.n:,} people, nobody would get another decision if nothing but {name} were changed. {_through(flip)}"
     gained, lost = (sum(getattr(each, way) for each in flip.by_group) for way in ("gained", "lost"))
     return (
         f"Of {flip.rate.n:,} people, {flip.rate.value:.1%} would get another decision if nothing but {name} were changed: "

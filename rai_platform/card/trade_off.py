@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 
 from rai_platform.card.drawing import INK, MAIN, MUTED, PALE, WARM, Format, inline, new_canvas, written
-from rai_platform.comparison.trades import Measured
+from rai_platform.comparison.report import Measured
 from rai_platform.mitigation.report import GRID_POINT, FrontierPoint, MitigationReport
 
 Point = tuple[float, float]  # disparity, accuracy

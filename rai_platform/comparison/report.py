@@ -1,9 +1,41 @@
-"""A candidate beside the model in production, as a value."""
+"""Two models on the same people, as values."""
 
 from dataclasses import dataclass
 
-from rai_platform.comparison.trades import Trade
+from rai_platform.spec.verdict import Interval
 from rai_platform.statistics.estimates import Proportion
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """A metric of one of the two models, or its change; None where it has no value.
+
+    Attributes:
+        value: the estimate.
+        interval: 95 % interval.
+    """
+
+    value: float | None
+    interval: Interval | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trade:
+    """One metric of both models, on the same rows.
+
+    Attributes:
+        metric: its name.
+        feature: the sensitive feature or intersection it is measured by; None for a metric over everybody.
+        before: of the model that gives way: the one without mitigation, or the one in production.
+        after: of the model that takes its place.
+        change: after minus before, each person's two decisions kept together.
+    """
+
+    metric: str
+    feature: str | None
+    before: Measured
+    after: Measured
+    change: Measured
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,55 +1,23 @@
-"""A trade: one metric of two models on the same people, and its change."""
+"""Trades: metrics of two models on the same people, and their changes."""
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from rai_platform.comparison.report import Measured, Trade
 from rai_platform.data.sample import Sample
-from rai_platform.fairness.cells import count_cells
+from rai_platform.fairness.cells import count_cells, with_clusters
 from rai_platform.fairness.change import bounds_of_change, compare_decisions
 from rai_platform.fairness.disparities import measure_disparity
 from rai_platform.fairness.metrics import DISPARITIES
 from rai_platform.performance.measurement import balanced_accuracy
-from rai_platform.spec.verdict import Interval
+from rai_platform.statistics.clusters import clustered_variance
 from rai_platform.statistics.estimates import Estimate, NormalEstimate, paired_difference, weighted_proportion
 
 HEADLINES = ("disparate_impact", "equalized_odds_difference")
 
 Decisions = npt.NDArray[np.int8]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Measured:
-    """A metric of one of the two models, or its change; None where it has no value.
-
-    Attributes:
-        value: the estimate.
-        interval: 95 % interval.
-    """
-
-    value: float | None
-    interval: Interval | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trade:
-    """One metric of both models, on the same rows.
-
-    Attributes:
-        metric: its name.
-        feature: the sensitive feature or intersection it is measured by; None for a metric over everybody.
-        before: of the model that gives way: the one without mitigation, or the one in production.
-        after: of the model that takes its place.
-        change: after minus before, each person's two decisions kept together.
-    """
-
-    metric: str
-    feature: str | None
-    before: Measured
-    after: Measured
-    change: Measured
 
 
 def paired_accuracies(test: Sample, before: Decisions, after: Decisions) -> tuple[Trade, ...]:
@@ -70,7 +38,7 @@ def paired_accuracies(test: Sample, before: Decisions, after: Decisions) -> tupl
     )
     if np.bincount(test.y_true, minlength=2).min() == 0:
         return (accuracy,)
-    sides = [_measured_of(balanced_accuracy(each, test.y_true, test.weight)) for each in right]
+    sides = [_measured_of(balanced_accuracy(each, test.y_true, test.weight, test.cluster)) for each in right]
     balanced = Trade(
         metric="balanced_accuracy",
         feature=None,
@@ -84,6 +52,8 @@ def paired_accuracies(test: Sample, before: Decisions, after: Decisions) -> tupl
 def _balanced_change(before: npt.NDArray[np.bool_], after: npt.NDArray[np.bool_], test: Sample) -> NormalEstimate:
     """The mean of the changes in true positive and true negative rate, two paired differences on different people."""
     value = variance = 0.0
+    weights = np.ones(test.n) if test.weight is None else test.weight
+    error = np.empty(test.n)
     for label in (0, 1):
         member = test.y_true == label
         weight = None if test.weight is None else test.weight[member]
@@ -93,6 +63,10 @@ def _balanced_change(before: npt.NDArray[np.bool_], after: npt.NDArray[np.bool_]
         gained, lost = (change.first_only + 1) / total, (change.second_only + 1) / total
         value += change.value / 2
         variance += (gained + lost - (gained - lost) ** 2) / total / 4
+        moved = after[member].astype("float64") - before[member] - change.value
+        error[member] = weights[member] * moved / weights[member].sum() / 2
+    if test.cluster is not None:
+        variance = max(variance, clustered_variance(error, test.cluster))
     return NormalEstimate(value=value, standard_error=math.sqrt(variance), n=test.n, least=-1.0, most=1.0)
 
 
@@ -120,6 +94,7 @@ class PairedDisparities:
             names=(name,),
             seed=self._seed,
             weight=None if test.weight is None else test.weight[rows],
+            cluster=None if test.cluster is None else test.cluster[rows],
         ).disparities[name][feature]
         return Trade(
             metric=name,
@@ -136,9 +111,11 @@ class PairedDisparities:
     def _measured(self, name: str, feature: str, decided: Decisions) -> Measured:
         groups, rows = self._large(feature)
         test = self._test
-        cells = count_cells(
-            groups[rows], test.y_true[rows], decided[rows], None if test.weight is None else test.weight[rows]
-        )
+        weight = None if test.weight is None else test.weight[rows]
+        cells = count_cells(groups[rows], test.y_true[rows], decided[rows], weight)
+        if test.cluster is not None and rows.any():
+            cell = 2 * test.y_true[rows].astype("int64") + decided[rows].astype("int64")
+            cells = with_clusters(cells, groups[rows], cell, weight, test.cluster[rows])
         found = measure_disparity(cells, DISPARITIES[name])
         return Measured(value=found.estimate, interval=found.interval if found.estimate is not None else None)
 

@@ -30,7 +30,7 @@ from rai_platform.statistics.estimates import (
     effective_size,
     paired_difference,
 )
-from rai_platform.statistics.resampling import redrawn_counts
+from rai_platform.statistics.resampling import redrawn_clusters, redrawn_counts
 
 Floats = npt.NDArray[np.float64]
 TOLD_APART = 0.05  # the chance, over all groups together, of taking one for less extreme that is not
@@ -83,6 +83,7 @@ def compare_decisions(
     names: tuple[str, ...],
     seed: int,
     weight: Floats | None = None,
+    cluster: npt.NDArray[np.int64] | None = None,
 ) -> DecisionChange:
     """What changes when the decisions ``before`` become the decisions ``after``.
 
@@ -94,8 +95,9 @@ def compare_decisions(
         names: disparities to compare.
         seed: of the bootstrap.
         weight: sampling weights (rows,); intervals then rest on the effective sample size, and are approximate.
+        cluster: the patient or household of every row (rows,), which are then drawn again as a whole.
     """
-    accuracy = paired_difference(after == y_true, before == y_true, weight)
+    accuracy = paired_difference(after == y_true, before == y_true, weight, cluster)
     return DecisionChange(
         n=len(y_true),
         changed=float(np.average(before != after, weights=weight)),
@@ -103,7 +105,7 @@ def compare_decisions(
         accuracy_p_value=mcnemar_test(accuracy.first_only, accuracy.second_only),
         disparities={
             name: {
-                feature: _change(DISPARITIES[name], member, y_true, before, after, weight, seed)
+                feature: _change(DISPARITIES[name], member, y_true, before, after, weight, cluster, seed)
                 for feature, member in groups.items()
             }
             for name in names
@@ -144,21 +146,19 @@ def _change(
     before: npt.NDArray[np.int8],
     after: npt.NDArray[np.int8],
     weight: Floats | None,
+    cluster: npt.NDArray[np.int64] | None,
     seed: int,
 ) -> DisparityChange | None:
     known, place = np.unique(groups.astype(str), return_inverse=True)
     if len(known) < 2:
         return None
     position = ((place * 2 + y_true) * 2 + before) * 2 + after
-    effective = None if weight is None else weight * effective_size(weight) / weight.sum()
-    counts = np.bincount(position, weights=effective, minlength=8 * len(known))
-    table: Floats = counts.reshape(len(known), 2, 2, 2).astype("float64")  # group, label, before, after
+    table, redrawn = _counted_and_redrawn(position, weight, cluster, shape=(len(known), 2, 2, 2), seed=seed)
 
     with np.errstate(divide="ignore", invalid="ignore"):
         value = float(_disparity(disparity, _after(table)) - _disparity(disparity, _before(table)))
     if not np.isfinite(value):
         return None
-    redrawn = redrawn_counts(table, seed=seed)
     with np.errstate(divide="ignore", invalid="ignore"):
         drawn = _disparity(disparity, _after(redrawn)) - _disparity(disparity, _before(redrawn))
         one, other = (_corrected(disparity, of(table), of(redrawn)) for of in (_before, _after))
@@ -169,6 +169,26 @@ def _change(
         drawn=Replicates(value=value, replicates=_sorted(drawn) or (value,), n=len(y_true)),
         corrected=tuple(_sorted(reading) or (value,) for reading in readings),
     )
+
+
+def _counted_and_redrawn(
+    position: npt.NDArray[np.int64],
+    weight: Floats | None,
+    cluster: npt.NDArray[np.int64] | None,
+    *,
+    shape: tuple[int, ...],
+    seed: int,
+) -> tuple[Floats, Floats]:
+    """Counts by group, label, before and after (*shape), and the same when rows, or whole clusters, are drawn again."""
+    cells = int(np.prod(shape))
+    if cluster is None:
+        effective = None if weight is None else weight * effective_size(weight) / weight.sum()
+        table = np.bincount(position, weights=effective, minlength=cells).astype("float64").reshape(shape)
+        return table, redrawn_counts(table, seed=seed)
+    weights = np.ones(len(position)) if weight is None else weight
+    of = np.unique(cluster, return_inverse=True)[1]
+    table = np.bincount(position, weights=weights, minlength=cells).astype("float64").reshape(shape)
+    return table, redrawn_clusters(position, of, weights, cells=cells, seed=seed).reshape(-1, *shape)
 
 
 def _before(table: Floats) -> Floats:

@@ -17,6 +17,8 @@ NEIGHBOURS = 5  # as in AI Fairness 360
 MOST_SEARCHED = 20_000  # people; a search among more takes minutes where the table is wide
 MOST_JUDGED = 10_000  # people; so many are known to half a point or better
 
+NO_FEATURES = "nobody knows what people are alike in: predictions alone come without features"
+
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
@@ -45,6 +47,8 @@ def measure_consistency(
     names = [str(name) for name in sample.features]
     columns = [name for name in names if name not in protected and not sample.features[name].isna().all()]
     about = Consistency(columns=tuple(columns), left_out=tuple(name for name in names if name in protected))
+    if not names:
+        return replace(about, why_not=NO_FEATURES)
     if not columns:
         return replace(about, why_not="nothing but protected attributes is known about people")
     if sample.n <= NEIGHBOURS:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from rai_platform.comparison.trades import Trade
+from rai_platform.comparison.report import Trade
 from rai_platform.spec.mitigation import Constraint, Method
 from rai_platform.spec.subject import Subject
 

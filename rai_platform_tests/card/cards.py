@@ -9,8 +9,7 @@ from markdown_it import MarkdownIt
 from rai_platform.card.building import Judged
 from rai_platform.card.champion import champion_section
 from rai_platform.card.document import ModelCard
-from rai_platform.comparison.report import ChampionComparison, Moved
-from rai_platform.comparison.trades import Measured, Trade
+from rai_platform.comparison.report import ChampionComparison, Measured, Moved, Trade
 from rai_platform.spec.verdict import Interval
 from rai_platform.statistics.estimates import Proportion
 from rai_platform_tests.card import made

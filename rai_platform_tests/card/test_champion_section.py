@@ -3,8 +3,7 @@
 import dataclasses
 
 from rai_platform.card.champion import champion_section
-from rai_platform.comparison.report import ChampionComparison
-from rai_platform.comparison.trades import Measured, Trade
+from rai_platform.comparison.report import ChampionComparison, Measured, Trade
 from rai_platform.spec.verdict import Interval
 from rai_platform_tests.card.cards import beside_production
 

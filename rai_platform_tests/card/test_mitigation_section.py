@@ -14,7 +14,7 @@ from rai_platform.card.building import build_card, gaps
 from rai_platform.card.mitigation import mitigation_section
 from rai_platform.card.rendering import card_schema, render_html, render_json, render_markdown
 from rai_platform.card.trade_off import draw_trade_off, efficient, trade_off_svg
-from rai_platform.comparison.trades import Measured, Trade
+from rai_platform.comparison.report import Measured, Trade
 from rai_platform.errors import EvidenceMismatch
 from rai_platform.mitigation.report import GRID_POINT, FrontierPoint, MitigationReport
 from rai_platform.spec.subject import Subject

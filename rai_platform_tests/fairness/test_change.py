@@ -63,6 +63,30 @@ def test_keeping_a_persons_decisions_together_tells_more_than_two_intervals(peop
     assert together.upper - together.lower < (apart.upper - apart.lower) / 3
 
 
+def test_rows_of_one_person_are_drawn_together():
+    """Ten equal rows of everybody tell as much as one: the interval is that of the people, not of the rows."""
+    rng = np.random.default_rng(3)
+    sex, y_true = rng.choice(["f", "m"], 400).astype(object), rng.integers(0, 2, 400).astype("int8")
+    before = np.where(rng.random(400) < np.where(sex == "f", 0.2, 0.5), 1 - y_true, y_true).astype("int8")
+    after = np.where(rng.random(400) < 0.25, 1 - y_true, y_true).astype("int8")
+    ten = [np.repeat(values, 10) for values in (sex, y_true, before, after)]
+    found = {
+        name: compare_decisions({"sex": rows[0]}, *rows[1:], names=NAMES, seed=0, cluster=cluster)
+        for name, rows, cluster in (
+            ("people", (sex, y_true, before, after), None),
+            ("rows", ten, None),
+            ("clusters", ten, np.repeat(np.arange(400), 10)),
+        )
+    }
+    for name in NAMES:
+        each = {kind: change.disparities[name]["sex"] for kind, change in found.items()}
+        width = {kind: value.bounds().upper - value.bounds().lower for kind, value in each.items()}
+        assert each["clusters"].value == pytest.approx(each["people"].value)
+        assert width["clusters"] == pytest.approx(width["people"], rel=0.15), name
+        assert width["rows"] < width["people"] / 2
+    assert found["clusters"].accuracy.trials == pytest.approx(400, rel=0.05)
+
+
 @pytest.mark.parametrize("seed", [1, 2])
 def test_the_interval_covers_the_truth_about_as_often_as_it_says(seed):
     rng = np.random.default_rng(seed)

@@ -12,39 +12,11 @@ from rai_platform.fairness.report import AttributeFlip
 from rai_platform.spec.subject import Subject
 from rai_platform.statistics.estimates import Exact
 from rai_platform.training.fitting import fit_model
-from rai_platform.training.manifest import Feature, Manifest
-from rai_platform.training.model import TrainedModel, draws
+from rai_platform.training.model import draws
 from rai_platform.training.predictions import Predictions
+from rai_platform_tests.fairness.by_rule import model_of
 from rai_platform_tests.mitigation.comparing import predictions_of, prepared, spec_of
 from rai_platform_tests.training.lending import lending_spec, sample_of
-
-
-class ByRule:
-    """A model whose score is a function of the table."""
-
-    def __init__(self, rule):
-        self._rule = rule
-
-    def predict_proba(self, features):
-        score = np.asarray(self._rule(features), dtype=float)
-        return np.column_stack([1 - score, score])
-
-    def predict(self, features):
-        return (self.predict_proba(features)[:, 1] >= 0.5).astype(int)
-
-
-def model_of(rule, features, **changes):
-    kinds = {name: "category" if features[name].dtype == object else "number" for name in features}
-    manifest = Manifest(
-        composition="single",
-        estimator="by hand",
-        features=tuple(Feature(name=name, kind=kind) for name, kind in kinds.items()),
-        positive_label="1",
-        threshold=0.5,
-        score_is_probability=True,
-        seed=0,
-    )
-    return TrainedModel(manifest=dataclasses.replace(manifest, **changes), parts={"estimator": ByRule(rule)})
 
 
 def people(rows=400, seed=0):
