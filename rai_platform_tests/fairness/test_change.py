@@ -80,7 +80,8 @@ def test_rows_of_one_person_are_drawn_together():
     }
     for name in NAMES:
         each = {kind: change.disparities[name]["sex"] for kind, change in found.items()}
-        width = {kind: value.bounds().upper - value.bounds().lower for kind, value in each.items()}
+        bounds = {kind: bounds_of_change(value) for kind, value in each.items()}
+        width = {kind: interval.upper - interval.lower for kind, interval in bounds.items()}
         assert each["clusters"].value == pytest.approx(each["people"].value)
         assert width["clusters"] == pytest.approx(width["people"], rel=0.15), name
         assert width["rows"] < width["people"] / 2
