@@ -14,11 +14,11 @@ from rai_platform.explanations.examination import (
     SECOND_OPINION,
     STABILITY,
     Examination,
-    ProxyColumn,
 )
 from rai_platform.explanations.faithfulness import measure_faithfulness
 from rai_platform.explanations.mixing import Integers
 from rai_platform.explanations.parity import group_shares
+from rai_platform.explanations.proxies import proxies_among
 from rai_platform.explanations.second_opinion import measure_second_opinion
 from rai_platform.explanations.stability import measure_stability
 from rai_platform.statistics.estimates import Estimate
@@ -73,18 +73,6 @@ def examine(
         proxies=proxies_among(found.features, training),
         screened=None if training is None else tuple(name for name, each in training.proxies.items() if each),
     )
-
-
-def proxies_among(features: tuple[str, ...], training: DataReport | None) -> tuple[ProxyColumn, ...]:
-    """The features that give a group away, as far as the screen of the training data lists them, the clearest first."""
-    found = [
-        ProxyColumn(column=proxy.column, sensitive_feature=name, group=finding.group, auc=proxy.auc)
-        for name, findings in ({} if training is None else training.proxies).items()
-        for finding in findings
-        for proxy in finding.strongest
-        if proxy.column in features
-    ]
-    return tuple(sorted(found, key=lambda each: (-each.auc, each.column, each.sensitive_feature, each.group)))
 
 
 def _asked(measure: Callable[[], Found | str]) -> Found | str:

@@ -89,15 +89,10 @@ class _Walk:
 
     def along(self, order: Integers) -> Floats:
         """What is lost and what is won along an order of features (rows, features): (2, steps, rows)."""
-        place = np.argsort(order, axis=1)
-        lost, won = [], []
-        for step in self._steps:
-            lost.append(self._direction * (self._at_home - self._mixed(place < step, self._other, self._own)))
-            won.append(self._direction * (self._mixed(place < step, self._own, self._other) - self._abroad))
-        return np.array([lost, won])
-
-    def _mixed(self, where: np.ndarray, there: Integers, elsewhere: Integers) -> Floats:
-        return self._outputs(np.where(where, there, elsewhere))
+        taken = np.argsort(order, axis=1) < self._steps[:, None, None]
+        mixed = np.stack([np.where(taken, self._other, self._own), np.where(taken, self._own, self._other)])
+        lost, won = self._outputs(mixed.reshape(-1, self._width)).reshape(2, len(self._steps), self._n)
+        return self._direction * np.stack([self._at_home - lost, won - self._abroad])
 
     def _outputs(self, mixed: Integers) -> Floats:
         """In the units of the attributions (rows,)."""

@@ -7,6 +7,7 @@ only, so that the two need not agree in full.
 """
 
 import numpy as np
+import numpy.typing as npt
 
 from rai_platform.data.sample import Sample
 from rai_platform.explanations.attributions import Attributions
@@ -61,23 +62,21 @@ def increase_of_loss(model: TrainedModel, rows: Sample, rng: np.random.Generator
     """How much more a row is erred about when one feature is shuffled, on average over shuffles (rows, features)."""
     pool, width = Pool(model, rows.features), len(model.manifest.features)
     own = np.repeat(np.arange(rows.n)[:, None], width, axis=1)
-    before = _loss(model, pool.scores(own), rows)
-    after = np.zeros((rows.n, width))
+    before = _loss(model, pool.scores(own), rows.y_true)
+    after = np.empty((rows.n, width))
     for at in range(width):
-        for _ in range(SHUFFLES):
-            mixed = own.copy()
-            mixed[:, at] = rng.permutation(rows.n)
-            after[:, at] += _loss(model, pool.scores(mixed), rows) / SHUFFLES
+        mixed = np.tile(own, (SHUFFLES, 1))
+        mixed[:, at] = rng.permuted(np.tile(np.arange(rows.n), (SHUFFLES, 1)), axis=1).ravel()
+        after[:, at] = _loss(model, pool.scores(mixed).reshape(SHUFFLES, rows.n), rows.y_true).mean(axis=0)
     increase: Floats = after - before[:, None]
     return increase
 
 
-def _loss(model: TrainedModel, scores: Floats, rows: Sample) -> Floats:
-    """Brier's loss of a chance, the hinge loss of a margin (rows,)."""
+def _loss(model: TrainedModel, scores: Floats, y_true: npt.NDArray[np.int8]) -> Floats:
+    """Brier's loss of a chance, the hinge loss of a margin (..., rows)."""
     if model.manifest.score_is_probability:
-        squared: Floats = (scores - rows.y_true) ** 2
-        return squared
-    return np.maximum(0.0, 1 - (2.0 * rows.y_true - 1) * scores)
+        return np.square(scores - y_true)
+    return np.maximum(0.0, 1 - (2.0 * y_true - 1) * scores)
 
 
 def _agreement(counts: Floats, sizes: Floats, increase: Floats) -> float:
