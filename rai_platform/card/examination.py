@@ -79,6 +79,7 @@ def _stability_says(found: Repetitions) -> str:
         else " The method needs no seed and nobody to hold them against, so only the people differ."
     )
     bounds = found.overlap.bounds()
+    within = "" if bounds.lower == bounds.upper else f" ({bounds.lower:.0%} to {bounds.upper:.0%})"
     overlap = (
         f"the strongest feature is the same in {found.overlap.value:.0%} of the pairs"
         if found.top == 1
@@ -86,8 +87,8 @@ def _stability_says(found: Repetitions) -> str:
     )
     return (
         f"Computed again {found.count} times, each on {found.rows:,} people who are in no other repetition{against}{seeds}.{only} "
-        f"1: the features are always in the same order, 0: no order in common; {overlap} "
-        f"({bounds.lower:.0%} to {bounds.upper:.0%}). The order above rests on more people, and is at least as stable."
+        f"1: the features are always in the same order, 0: no order in common; {overlap}"
+        f"{within}. The order above rests on more people, and is at least as stable."
     )
 
 

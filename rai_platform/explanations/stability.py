@@ -46,7 +46,7 @@ def measure_stability(
     if len(found.features) < 2:
         return "the model has fewer than two features"
     drawn_from = explained if method == "tree" else sample
-    parts = _apart(drawn_from, ROWS[method], rng)
+    parts = apart(drawn_from, ROWS[method], rng)
     if parts is None:
         return f"fewer than {REPETITIONS * LEAST_ROWS} people can be explained"
     if method == "tree":
@@ -78,8 +78,8 @@ def agreement(means: Floats, method: Method, *, rows: list[int], background: int
     )
 
 
-def _apart(sample: Sample, most: int, rng: np.random.Generator) -> list[Integers] | None:
-    """The rows of every repetition, people (or whole clusters) apart; None where there are too few."""
+def apart(sample: Sample, most: int, rng: np.random.Generator) -> list[Integers] | None:
+    """The rows of every repetition, no more than ``most`` each, clusters whole in one; None where people are too few."""
     of = np.arange(sample.n) if sample.cluster is None else np.unique(sample.cluster, return_inverse=True)[1]
     clusters = int(of.max()) + 1
     if clusters < REPETITIONS * LEAST_ROWS:
