@@ -21,7 +21,6 @@ from rai_platform.explanations.parity import group_shares
 from rai_platform.explanations.proxies import proxies_among
 from rai_platform.explanations.second_opinion import measure_second_opinion
 from rai_platform.explanations.stability import measure_stability
-from rai_platform.statistics.estimates import Estimate
 from rai_platform.training.model import TrainedModel
 
 Found = TypeVar("Found")
@@ -51,21 +50,18 @@ def examine(
         seed: of every draw; each part has its own stream.
     """
     streams = [np.random.default_rng([seed, part]) for part in range(3)]
-    parts = {
-        STABILITY: _asked(lambda: measure_stability(model, found, explained, sample, rng=streams[0])),
-        FAITHFULNESS: _asked(lambda: measure_faithfulness(model, found, explained, sample, rng=streams[1])),
-        SECOND_OPINION: _asked(lambda: measure_second_opinion(model, found, explained, rng=streams[2])),
-    }
-    measured: dict[str, Estimate] = {name: part[0] for name, part in parts.items() if not isinstance(part, str)}
-    repetitions, curves, opinion = (None if isinstance(part, str) else part[1] for part in parts.values())
+    stability = _asked(lambda: measure_stability(model, found, explained, sample, rng=streams[0]))
+    faithfulness = _asked(lambda: measure_faithfulness(model, found, explained, sample, rng=streams[1]))
+    opinion = _asked(lambda: measure_second_opinion(model, found, explained, rng=streams[2]))
+    told = {STABILITY: stability, FAITHFULNESS: faithfulness, SECOND_OPINION: opinion}
     size = np.abs(found.values[:, order])
     weight = np.ones(explained.n) if explained.weight is None else explained.weight
     return Examination(
-        measured=measured,
-        not_estimable={name: part for name, part in parts.items() if isinstance(part, str)},
-        repetitions=repetitions,
-        curves=curves,
-        permutation_importance=() if opinion is None else tuple(opinion[order].tolist()),
+        measured={name: each[0] for name, each in told.items() if not isinstance(each, str)},
+        not_estimable={name: each for name, each in told.items() if isinstance(each, str)},
+        repetitions=None if isinstance(stability, str) else stability[1],
+        curves=None if isinstance(faithfulness, str) else faithfulness[1],
+        permutation_importance=() if isinstance(opinion, str) else tuple(opinion[1][order].tolist()),
         parity={
             feature: group_shares(size, explained.groups(feature).to_numpy(object), weight, explained.cluster)
             for feature in group_features
