@@ -17,7 +17,6 @@ from rai_platform.explanations.examination import (
     GroupShares,
     Repetitions,
 )
-from rai_platform.explanations.parity import largest_difference, too_small
 from rai_platform.explanations.proxies import PROXY_AUC, clear_proxies
 from rai_platform.explanations.report import Explanations
 from rai_platform.spec.metrics import METRICS
@@ -109,6 +108,8 @@ def _faithfulness_says(curves: Curves, measured: Figure) -> str:
 
 
 def _parity_row(feature: str, groups: tuple[GroupShares, ...], names: tuple[str, ...]) -> AttributionParityRow:
+    from rai_platform.explanations.parity import largest_difference, too_small
+
     found, left_out = largest_difference(groups), too_small(groups)
     meaning = METRICS[PARITY].meaning
     if found is None:
