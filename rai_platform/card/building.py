@@ -12,6 +12,7 @@ from rai_platform.card.document import (
     PolicySection,
     TrainingSection,
 )
+from rai_platform.card.examination import examination_section
 from rai_platform.card.figures import (
     explanation_section,
     fairness_sections,
@@ -128,7 +129,9 @@ def build_card(
         discoveries=discovery_sections(evidence.fairness),
         law=legal_readings(evidence.fairness),
         conditional=evidence.fairness.conditional,
-        explanations=explanation_section(evidence.explanations, candidate.manifest.threshold),
+        explanations=explanation_section(
+            evidence.explanations, candidate.manifest.threshold, examination_section(evidence.explanations)
+        ),
         robustness=robustness_section(evidence.robustness),
         mitigation=mitigation_section(evidence.mitigation) if evidence.mitigation else None,
         champion=champion_section(champion) if champion else None,

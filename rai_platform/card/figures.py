@@ -5,6 +5,7 @@ import itertools
 
 from rai_platform.card.document import (
     CalibrationPoint,
+    ExaminationSection,
     ExplanationSection,
     FeatureFairness,
     Figure,
@@ -147,8 +148,10 @@ def _disparity_figure(disparity: Disparity, found: MeasuredDisparity, account: A
     )
 
 
-def explanation_section(report: Explanations, threshold: float | None) -> ExplanationSection:
-    """Importance overall and by group, and a few people's scores taken apart."""
+def explanation_section(
+    report: Explanations, threshold: float | None, examination: ExaminationSection | None = None
+) -> ExplanationSection:
+    """Importance overall and by group, a few people's scores taken apart, and what was found out about the explanation."""
     return ExplanationSection(
         not_possible=report.not_possible,
         method=report.method,
@@ -168,6 +171,7 @@ def explanation_section(report: Explanations, threshold: float | None) -> Explan
             for at, row in enumerate(report.importance)
         ),
         examples=_examples(report, threshold),
+        examination=examination,
     )
 
 

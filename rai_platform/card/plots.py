@@ -21,6 +21,7 @@ from rai_platform.card.drawing import (
     new_canvas,
     written,
 )
+from rai_platform.card.faithfulness_plot import draw_faithfulness
 from rai_platform.card.group_plots import draw_calibration, draw_confusion, draw_groups
 from rai_platform.card.rendering import impact_limit
 from rai_platform.explanations.report import Explanations
@@ -176,6 +177,7 @@ def draw_card(card: ModelCard, evidence: Evidence) -> dict[str, str]:
         "performance": draw_calibration_and_roc(evidence.performance, kind="svg"),
         "importance": draw_importance(evidence.explanations, kind="svg"),
         "beeswarm": draw_beeswarm(evidence.explanations, kind="svg"),
+        "faithfulness": draw_faithfulness(evidence.explanations, kind="svg"),
         "robustness": draw_robustness(evidence.robustness, kind="svg"),
     }
     for section in card.fairness:

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import shap
 
+from rai_platform.explanations.mixing import Floats, Pool
 from rai_platform.explanations.report import Method, Output
 from rai_platform.training.estimators import encoded_columns
 from rai_platform.training.model import PREPROCESSING, REMOVAL, TrainedModel
@@ -24,8 +24,6 @@ TREES = (
 )
 
 LOGISTIC = ("LogisticRegression", "LogisticRegressionCV", "LinearDiscriminantAnalysis")
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,7 +147,7 @@ def _by_permutation(model: TrainedModel, features: pd.DataFrame, background: pd.
     A masked row takes each feature from the explained row or from a background row. So a row is written as the number of
     the row that each of its features comes from, and the model sees the features of those rows, encoded once.
     """
-    pool = _Pool(model, pd.concat([features, background], ignore_index=True))
+    pool = Pool(model, pd.concat([features, background], ignore_index=True))
     width = len(model.manifest.features)
     numbers = np.repeat(np.arange(len(features) + len(background), dtype="float64")[:, None], width, axis=1)
     masker = shap.maskers.Independent(numbers[len(features) :], max_samples=len(background))
@@ -163,26 +161,6 @@ def _by_permutation(model: TrainedModel, features: pd.DataFrame, background: pd.
         method="permutation",
         output="probability" if model.manifest.score_is_probability else "margin",
     )
-
-
-class _Pool:
-    """Rows whose features can be mixed."""
-
-    def __init__(self, model: TrainedModel, features: pd.DataFrame) -> None:
-        self._model = model
-        self._names = _names(model)
-        self._features = features[list(self._names)]
-        self._encoded = np.asarray(model.encode(features)) if PREPROCESSING in model.parts else None
-        behind = encoded_columns(model.parts[PREPROCESSING]) if PREPROCESSING in model.parts else []
-        self._source = np.array([self._names.index(name) for name in behind], dtype="int64")
-
-    def scores(self, rows: Floats) -> Floats:
-        """The score (mixtures,) of mixtures whose features come from these rows (mixtures, features)."""
-        taken = rows.astype("int64")
-        if self._encoded is not None:
-            return self._model.score_encoded(self._encoded[taken[:, self._source], np.arange(self._encoded.shape[1])])
-        mixed = {name: self._features[name].to_numpy()[taken[:, at]] for at, name in enumerate(self._names)}
-        return self._model.score(pd.DataFrame(mixed))
 
 
 def _names(model: TrainedModel) -> tuple[str, ...]:

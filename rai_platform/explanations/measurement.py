@@ -6,9 +6,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from rai_platform.data.report import DataReport
 from rai_platform.data.sample import Sample
 from rai_platform.errors import UnscorableRows
-from rai_platform.explanations.attributions import Attributions, Floats, attribute, method_for
+from rai_platform.explanations.attributions import Attributions, attribute, method_for
+from rai_platform.explanations.background import stand_for_everybody
+from rai_platform.explanations.examining import examine
+from rai_platform.explanations.mixing import Floats, Integers
+from rai_platform.explanations.redrawing import redrawn_weights
 from rai_platform.explanations.report import ExplainedRow, Explanations, Importance, Method, nothing_to_explain
 from rai_platform.spec.subject import Subject
 from rai_platform.training.model import TrainedModel
@@ -16,49 +21,66 @@ from rai_platform.training.model import TrainedModel
 EXPLAINED_ROWS: dict[Method, int] = {"tree": 1000, "linear": 1000, "permutation": 200}
 # Each of a permutation's rows costs another pass through the model; a mean costs nothing, and a rare group needs many rows.
 BACKGROUND_ROWS: dict[Method, int] = {"tree": 1, "linear": 10_000, "permutation": 50}
-REPLICATES = 200
 KEPT_ROWS = 300
 LARGEST_SPELT_OUT = 1e15
 
 
-def explain(model: TrainedModel, subject: Subject, sample: Sample, *, seed: int, code_version: str) -> Explanations:
-    """What moves the model's score on a random part of the sample.
+def explain(
+    model: TrainedModel,
+    subject: Subject,
+    sample: Sample,
+    *,
+    group_features: tuple[str, ...] = (),
+    training: DataReport | None = None,
+    seed: int,
+    code_version: str,
+) -> Explanations:
+    """What moves the model's score on a random part of the sample, and how far that can be relied upon.
 
     Args:
         model: the trained model.
         subject: the model and the data, as they are on record.
         sample: the test data.
+        group_features: sensitive features and intersections whose groups are compared.
+        training: the screen of the training data, which knows proxies; None where nobody knows them.
         seed: of the choice of rows and of the permutations.
         code_version: of the measuring code.
     """
     rng = np.random.default_rng(seed)
     method = method_for(model)
     explained = sample.take(np.sort(rng.choice(sample.n, min(sample.n, EXPLAINED_ROWS[method]), replace=False)))
-    background = _stand_for_everybody(sample, BACKGROUND_ROWS[method], rng)
+    background = stand_for_everybody(sample, BACKGROUND_ROWS[method], rng)
     try:
         found = attribute(model, method, explained.features, background.features, seed=seed)
     except UnscorableRows as error:
         why = f"explaining a person asks the model about features put together from several people, and {error.message}"
         return nothing_to_explain(subject, why, code_version=code_version, group_features=model.manifest.group_features)
-    report = _report(found, explained, subject, rng, code_version)
-    return dataclasses.replace(report, group_features=model.manifest.group_features)
+    order = _strongest_first(found, explained)
+    report = _report(found, explained, order, subject, rng, code_version)
+    examination = examine(
+        model, found, explained, sample, order=order, group_features=group_features, training=training, seed=seed
+    )
+    return dataclasses.replace(report, group_features=model.manifest.group_features, examination=examination)
 
 
-def _stand_for_everybody(sample: Sample, most: int, rng: np.random.Generator) -> Sample:
-    """Rows drawn at random; each as often as its weight says, where rows are weighted."""
-    if sample.weight is None:
-        return sample.take(np.sort(rng.choice(sample.n, min(sample.n, most), replace=False)))
-    return sample.take(np.sort(rng.choice(sample.n, most, p=sample.weight / sample.weight.sum())))
+def _strongest_first(found: Attributions, explained: Sample) -> Integers:
+    """Places of the features (features,)."""
+    means = np.average(np.abs(found.values), axis=0, weights=explained.weight)
+    return np.argsort(-means, kind="stable")
 
 
 def _report(
-    found: Attributions, explained: Sample, subject: Subject, rng: np.random.Generator, code_version: str
+    found: Attributions,
+    explained: Sample,
+    order: Integers,
+    subject: Subject,
+    rng: np.random.Generator,
+    code_version: str,
 ) -> Explanations:
     weight = np.ones(explained.n) if explained.weight is None else explained.weight
-    size = np.abs(found.values)
-    order = np.argsort(-np.average(size, axis=0, weights=weight), kind="stable")
-    size, names = size[:, order], tuple(found.features[at] for at in order)
-    drawn = _drawn_again(size, weight, explained.cluster, rng)
+    size, names = np.abs(found.values[:, order]), tuple(found.features[at] for at in order)
+    counts = redrawn_weights(explained, rng)
+    drawn = counts @ size / counts.sum(axis=1, keepdims=True)
     return Explanations(
         subject=subject,
         not_possible=None,
@@ -86,17 +108,6 @@ def _report(
         ),
         code_version=code_version,
     )
-
-
-def _drawn_again(
-    size: Floats, weight: Floats, cluster: npt.NDArray[np.int64] | None, rng: np.random.Generator
-) -> Floats:
-    """Mean absolute attributions when the rows, or whole clusters of them, are drawn again (replicates, features)."""
-    of = np.arange(len(size)) if cluster is None else np.unique(cluster, return_inverse=True)[1]
-    number = int(of.max()) + 1
-    counts = rng.multinomial(number, np.full(number, 1 / number), size=REPLICATES)[:, of] * weight
-    drawn: Floats = counts @ size / counts.sum(axis=1, keepdims=True)
-    return drawn
 
 
 def _importance(names: tuple[str, ...], means: Floats, drawn: Floats) -> tuple[Importance, ...]:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from rai_platform.explanations.examination import Examination
 from rai_platform.spec.subject import Subject
 
 Method = Literal["tree", "linear", "permutation"]
@@ -65,6 +66,7 @@ class Explanations:
         rows: explained rows, drawn at random.
         code_version: of the measuring code.
         group_features: sensitive features by which the thresholds of the decision differ; no attribution of a score shows them.
+        examination: what was found out about the explanation itself; None where there is no explanation.
     """
 
     subject: Subject
@@ -81,6 +83,7 @@ class Explanations:
     rows: tuple[ExplainedRow, ...]
     code_version: str
     group_features: tuple[str, ...] = ()
+    examination: Examination | None = None
 
 
 def nothing_to_explain(

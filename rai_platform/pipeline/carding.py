@@ -129,6 +129,10 @@ def figures(evidence: Evidence) -> Mapping[str, float | None]:
     for row in evidence.explanations.importance:
         named[f"explanation.mean_abs_shap.{row.feature}"] = row.mean_absolute
     named["explanation.additivity_error"] = evidence.explanations.additivity_error
+    if evidence.explanations.examination:
+        named |= {
+            f"explanation.{name}": found.value for name, found in evidence.explanations.examination.measured.items()
+        }
     for score in evidence.robustness.scores:
         named[f"robustness.accuracy.{score.perturbation}.{score.strength:g}"] = score.accuracy.value
     for trade in evidence.mitigation.trades if evidence.mitigation else ():

@@ -24,6 +24,7 @@ JUDGING = (
     "release/finding.py",
     "release/findings.py",
     "release/data_findings.py",
+    "release/explanation_findings.py",
     "release/fairness_findings.py",
     "release/judgement.py",
 )

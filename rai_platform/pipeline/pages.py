@@ -11,6 +11,7 @@ from rai_platform.explanations.report import Explanations
 from rai_platform.fairness.report import FairnessReport
 from rai_platform.mitigation.report import MitigationReport
 from rai_platform.performance.report import PerformanceReport
+from rai_platform.pipeline.explanations_page import explanations_page
 from rai_platform.pipeline.metadata_values import (
     Rows,
     digests,
@@ -368,33 +369,6 @@ def _group_pictures(section: FeatureFairness, policy: Policy) -> Iterator[str]:
     yield picture(f"calibration by {name}", draw_calibration(section, kind="png", minimum_group_size=least))
 
 
-def _explanations_page(report: Explanations) -> Page:
-    from rai_platform.card.plots import draw_beeswarm, draw_importance
-
-    if report.not_possible:
-        return {"not possible": report.not_possible, **_about(report)}
-    return {
-        f"mean |SHAP value| ({report.output})": table(
-            [
-                {
-                    "feature": row.feature,
-                    "mean": number(row.mean_absolute),
-                    "95 % interval": f"{number(row.lower)} to {number(row.upper)}",
-                }
-                for row in report.importance
-            ]
-        ),
-        "pictures": text(
-            "Every dot is a person; to the right the feature raised the score.",
-            picture("SHAP values", draw_beeswarm(report, kind="png")),
-            picture("importance", draw_importance(report, kind="png")),
-        ),
-        "method": str(report.method),
-        "additivity_error": number(report.additivity_error),
-        **_about(report),
-    }
-
-
 def _robustness_page(report: RobustnessScores) -> Page:
     from rai_platform.card.plots import draw_robustness
 
@@ -482,14 +456,14 @@ PAGES: Mapping[type, Any] = {
     Candidate: _candidate_page,
     Predictions: _predictions_page,
     PerformanceReport: _performance_page,
-    Explanations: _explanations_page,
+    Explanations: explanations_page,
     RobustnessScores: _robustness_page,
     MitigationReport: mitigation_page,
     ModelCard: _card_page,
 }
 
 
-def _about(report: PerformanceReport | FairnessReport | Explanations | RobustnessScores) -> Page:
+def _about(report: PerformanceReport | FairnessReport | RobustnessScores) -> Page:
     return {
         "rows": report.n,
         **digests(model=str(report.subject.model_digest), data=report.subject.data_digest),

@@ -180,7 +180,7 @@ def fairness_report(step: Step, candidate_model: Candidate, predictions: Predict
 
 
 def shap_explanations(step: Step, candidate_model: Candidate, test_data: Sample) -> Produced:
-    """What moves the candidate's score, for everybody and by group: SHAP values, which add up to the score."""
+    """What moves the candidate's score, for everybody and by group: SHAP values, and how far these can be relied upon."""
     subject, version = _subject(candidate_model, test_data), code_version("shap_explanations")
     if candidate_model.manifest.composition == "given":
         return _stored(step, nothing_to_explain(subject, GIVEN, code_version=version))
@@ -191,6 +191,8 @@ def shap_explanations(step: Step, candidate_model: Candidate, test_data: Sample)
         load_model(candidate_model, step.home.store),
         subject,
         test_data,
+        group_features=step.definition.spec.group_features,
+        training=candidate_model.training_report,
         seed=seed_for(subject, "shap_explanations"),
         code_version=version,
     )

@@ -7,6 +7,12 @@ from rai_platform.explanations.report import Explanations
 from rai_platform.fairness.report import FairnessReport
 from rai_platform.performance.report import PerformanceReport
 from rai_platform.release.data_findings import find_in_data
+from rai_platform.release.explanation_findings import (
+    EXAMINED,
+    find_in_examination,
+    strongest_of,
+    strongest_of_replicates,
+)
 from rai_platform.release.fairness_findings import find_in_fairness
 from rai_platform.release.finding import Finding, Levels, bounds_of, in_words, not_in_report, nothing, number, overall
 from rai_platform.robustness.report import NO_COLUMN, RobustnessScores
@@ -61,17 +67,17 @@ def _in_explanations(
     if check.requirement.metric == "additivity_error":
         exact = Exact(value=report.additivity_error, n=report.n)
         return overall(check, {"additivity_error": exact}, {}, levels)
+    if check.requirement.metric in EXAMINED:
+        return find_in_examination(check, report, levels)
     asked = check.requirement.features
     forbidden = asked if isinstance(asked, tuple) else tuple(sensitive_columns.values())
     decide = {name for name in by_group if name in forbidden}
-    # A feature that moves nothing is no reason, also where there are fewer reasons than the policy looks at.
-    strongest = [row.feature for row in report.importance if row.mean_absolute > 0][: check.requirement.top]
+    strongest = strongest_of(report, check.requirement.top)
     count = [name for name in strongest if name in forbidden]
-    drawn = []
-    for replicate in report.replicates:
-        ranked = sorted(zip(replicate, report.features, strict=True), key=lambda pair: -pair[0])
-        top = [name for size, name in ranked if size > 0][: check.requirement.top]
-        drawn.append(float(len({name for name in top if name in forbidden} | decide)))
+    drawn = [
+        float(len({name for name in top if name in forbidden} | decide))
+        for top in strongest_of_replicates(report, check.requirement.top)
+    ]
     estimate = Replicates(value=float(len({*count, *decide})), replicates=tuple(sorted(drawn)), n=report.n)
     return Finding(
         says=_strongest_in_words(strongest, count) + _by_group_in_words(sorted(decide)),

@@ -60,6 +60,10 @@ def _robustness(meaning: str, *, strength_is_share: bool = False) -> Metric:
     )
 
 
+def _explanation(good: Literal["high", "low"], meaning: str, *, is_share: bool = True) -> Metric:
+    return Metric(assets=("shap_explanations",), good=good, by_group=False, meaning=meaning, is_share=is_share)
+
+
 METRICS: dict[str, Metric] = {
     "schema_violation_rate": Metric(
         assets=("training_data", "test_data"),
@@ -197,6 +201,29 @@ METRICS: dict[str, Metric] = {
         good="low",
         by_group=False,
         meaning="largest gap between a row's output and its base value plus attributions, in units of the output's spread",
+        is_share=False,
+    ),
+    "explanation_stability": _explanation(
+        "high", "how far features come in the same order when other people are explained (Kendall's tau-b)"
+    ),
+    "explanation_faithfulness": _explanation(
+        "high", "how much faster a score changes in the order of attributions than in a random one", is_share=False
+    ),
+    "second_opinion_agreement": _explanation(
+        "high", "how far features come in the same order by permutation importance (Kendall's tau-b)"
+    ),
+    "attribution_parity_difference": Metric(
+        assets=("shap_explanations",),
+        good="low",
+        by_group=True,
+        meaning="largest difference between groups in the share of what moves the score that falls on one feature",
+    ),
+    "proxies_in_top": Metric(
+        assets=("shap_explanations",),
+        good="low",
+        by_group=False,
+        options=("top",),
+        meaning="how many features that give a group away are among those that move the score most",
         is_share=False,
     ),
     "accuracy_drop_under_noise": _robustness("numbers are measured with noise"),

@@ -18,6 +18,16 @@ from rai_platform.data.report import (
     ProxyFinding,
 )
 from rai_platform.data.sample import MISSING_GROUP
+from rai_platform.explanations.examination import (
+    FAITHFULNESS,
+    SECOND_OPINION,
+    STABILITY,
+    Curves,
+    Examination,
+    GroupShares,
+    ProxyColumn,
+    Repetitions,
+)
 from rai_platform.explanations.report import ExplainedRow, Explanations, Importance, nothing_to_explain
 from rai_platform.fairness.cells import Cells, Row
 from rai_platform.fairness.indices import INDICES, measure_index
@@ -211,6 +221,40 @@ def explanations(subject: Subject = SUBJECT, *, features: tuple[str, ...] = ("in
             for key, sign in enumerate((-1.0, 0.2, 1.0))
         ),
         code_version=CODE,
+        examination=examination(size),
+    )
+
+
+def examination(size: tuple[float, ...]) -> Examination:
+    """An explanation of so many features that is always the same, better than chance, and alike for women and men."""
+    always = NormalEstimate(value=1.0, standard_error=0.0, n=1000, most=1.0)
+    shares = tuple(value / sum(size) for value in size)
+    return Examination(
+        measured={
+            STABILITY: NormalEstimate(value=0.9, standard_error=0.03, n=1000, least=-1.0, most=1.0),
+            FAITHFULNESS: Replicates(value=0.3, replicates=(0.2, 0.3, 0.4), n=200),
+            SECOND_OPINION: Replicates(value=0.8, replicates=(0.6, 0.8, 1.0), n=200),
+        },
+        not_estimable={},
+        repetitions=Repetitions(count=5, rows=200, background=1400, seeds=False, top=2, overlap=always),
+        curves=Curves(
+            replaced=(0.0, 0.5, 1.0),
+            deletion=(0.0, 0.9, 1.0),
+            insertion=(0.0, 0.8, 1.0),
+            random_deletion=(0.0, 0.5, 1.0),
+            random_insertion=(0.0, 0.5, 1.0),
+            n=200,
+            orders=5,
+        ),
+        permutation_importance=tuple(value / 10 for value in size),
+        parity={
+            "sex": tuple(
+                GroupShares(group=group, n=100, people=100, shares=shares, standard_errors=(0.01,) * len(size))
+                for group in ("female", "male")
+            )
+        },
+        proxies=(ProxyColumn(column="income", sensitive_feature="sex", group="female", auc=0.74),),
+        screened=("sex",),
     )
 
 

@@ -13,6 +13,7 @@ import pytest
 from matplotlib.textpath import TextPath
 
 from rai_platform.card.document import CalibrationPoint, FeatureFairness
+from rai_platform.card.faithfulness_plot import draw_faithfulness
 from rai_platform.card.figures import group_rows
 from rai_platform.card.group_plots import SHOWN_GROUPS, SHOWN_PANELS, draw_calibration, draw_confusion, draw_groups
 from rai_platform.card.plots import (
@@ -263,6 +264,21 @@ def test_features_called_anything_are_named_in_both_pictures(draw: Any) -> None:
     assert set(texts) >= set(features[1:])
 
 
+@pytest.mark.parametrize("height", [0.2, 0.9, 3.0])
+def test_what_is_taken_away_and_put_back_is_drawn_beside_chance(height: float) -> None:
+    report = made.explanations()
+    assert report.examination is not None
+    assert report.examination.curves is not None
+    curves = dataclasses.replace(report.examination.curves, deletion=(0.0, height, 1.0))
+    examination = dataclasses.replace(report.examination, curves=curves)
+    picture = look_at(draw_faithfulness(dataclasses.replace(report, examination=examination), kind="svg"))
+    texts = [label.text for label in picture.labels]
+    assert {"Taken away", "Put back"} <= set(texts)
+    assert texts.count("strongest first") == texts.count("in a random order") == 2
+    nothing = dataclasses.replace(report.examination, curves=None)
+    assert draw_faithfulness(dataclasses.replace(report, examination=nothing), kind="svg") is None
+
+
 # --- performance and robustness --------------------------------------------------------------------------------------
 
 
@@ -293,6 +309,7 @@ def test_where_nothing_was_measured_nothing_is_drawn() -> None:
     assert draw_calibration_and_roc(made.performance(roc=(), calibration=()), kind="svg") is None
     assert draw_importance(nothing, kind="svg") is None
     assert draw_beeswarm(nothing, kind="svg") is None
+    assert draw_faithfulness(nothing, kind="svg") is None
     assert draw_robustness(nothing_to_perturb(SUBJECT, 9, "why", code_version="1"), kind="svg") is None
     assert draw_robustness(made.robustness(untouched=None), kind="svg") is None
 
@@ -310,7 +327,8 @@ def test_pictures_come_out_the_same_whatever_was_drawn_by_chance_before() -> Non
         np.random.seed(seed)
         assert after == np.random.random()
     assert drawn[0] == drawn[1]
-    assert set(drawn[0]) == {"performance", "importance", "beeswarm", "robustness", "groups sex", "confusion sex"}
+    everything = {"performance", "importance", "beeswarm", "faithfulness", "robustness", "groups sex", "confusion sex"}
+    assert set(drawn[0]) == everything
 
 
 def test_pictures_load_nothing_and_run_nothing_whatever_features_are_called() -> None:

@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from rai_platform.card.champion import champion_section
-from rai_platform.card.document import ModelCard
+from rai_platform.card.document import ExaminationSection, ModelCard
 from rai_platform.card.rendering import CARD, card_schema, render_html, render_json, render_markdown
 from rai_platform_tests.card.cards import HOSTILE, NOTHING_KNOWN, Page, beside_production, cards, read_markdown
 
@@ -54,6 +54,7 @@ def with_name(name: str) -> ModelCard:
             explanation,
             importance=(row,),
             examples=(dataclasses.replace(explanation.examples[0], contributions=(contribution,)),),
+            examination=examined_with(name, explanation.examination),
         ),
         robustness=dataclasses.replace(card.robustness, not_estimable={}, left_alone=(name,)),
         policy=dataclasses.replace(
@@ -63,6 +64,18 @@ def with_name(name: str) -> ModelCard:
         ),
         verdicts=(dataclasses.replace(card.verdicts[0], reason=name),),
         champion=dataclasses.replace(champion_section(beside_production(name)), summary=name, caveat=name),
+    )
+
+
+def examined_with(name: str, section: ExaminationSection | None) -> ExaminationSection:
+    """An examination in whose sentences features and groups are called this."""
+    assert section is not None
+    return dataclasses.replace(
+        section,
+        tests=(dataclasses.replace(section.tests[0], says=name),),
+        second_opinion={name: 0.1},
+        parity=(dataclasses.replace(section.parity[0], says=name, left_out={name: name}),),
+        proxies_say=name,
     )
 
 

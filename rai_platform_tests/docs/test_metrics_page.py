@@ -58,6 +58,8 @@ def test_whatever_was_measured_lies_in_the_range_of_the_page(
 
 
 def span(told: str) -> tuple[float, float]:
-    """The ends of a range in words: ``0 to 1``, ``0 and up``."""
+    """The ends of a range in words: ``0 to 1``, ``0 and up``, ``any number``."""
+    if told.startswith("any number"):
+        return float("-inf"), float("inf")
     low, high = re.fullmatch(r"(-?\d+) (?:to (\d+)|and up)", told).groups()
     return float(low), float(high) if high else float("inf")

@@ -11,8 +11,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from rai_platform.data.sample import Sample
-from rai_platform.explanations.attributions import Attributions, Floats, attribute, method_for
+from rai_platform.explanations.attributions import Attributions, attribute, method_for
 from rai_platform.explanations.measurement import explain
+from rai_platform.explanations.mixing import Floats
 from rai_platform.explanations.report import Explanations
 from rai_platform.spec.subject import Subject
 from rai_platform.training.fitting import fit_model

@@ -1,0 +1,174 @@
+"""Whether an explanation can be trusted, in figures and in words."""
+
+from rai_platform.card.document import (
+    AttributionParityRow,
+    ExaminationSection,
+    ExplanationTest,
+    Figure,
+    ProxyFeatureRow,
+)
+from rai_platform.card.figures import figure
+from rai_platform.explanations.examination import (
+    FAITHFULNESS,
+    SECOND_OPINION,
+    STABILITY,
+    Curves,
+    Examination,
+    GroupShares,
+    Repetitions,
+)
+from rai_platform.explanations.proxies import PROXY_AUC, clear_proxies
+from rai_platform.explanations.report import Explanations
+from rai_platform.spec.metrics import METRICS
+
+PARITY = "attribution_parity_difference"
+
+
+def examination_section(report: Explanations) -> ExaminationSection | None:
+    """What was found out about the explanation; None where there is none."""
+    found = report.examination
+    if found is None:
+        return None
+    return ExaminationSection(
+        tests=_tests(found),
+        second_opinion=dict(zip(report.features, found.permutation_importance, strict=False)),
+        parity=tuple(_parity_row(feature, groups, report.features) for feature, groups in found.parity.items()),
+        proxies=_proxies(report, found),
+        proxies_say=_proxies_say(report, found),
+    )
+
+
+def _tests(found: Examination) -> tuple[ExplanationTest, ...]:
+    stability, faithfulness, opinion = (
+        figure(name, METRICS[name].meaning, found.measured.get(name), found.not_estimable.get(name))
+        for name in (STABILITY, FAITHFULNESS, SECOND_OPINION)
+    )
+    return (
+        ExplanationTest(
+            question="Is it the same again?",
+            figure=stability,
+            says=_stability_says(found.repetitions) if found.repetitions else "",
+        ),
+        ExplanationTest(
+            question="Does it name what the model uses?",
+            figure=faithfulness,
+            says=_faithfulness_says(found.curves, faithfulness) if found.curves else "",
+        ),
+        ExplanationTest(
+            question="Does another method agree?",
+            figure=opinion,
+            says=OPINION_SAYS if found.permutation_importance else "",
+        ),
+    )
+
+
+OPINION_SAYS = (
+    "Permutation importance asks how much more the model errs when a feature's values are dealt out to the wrong people "
+    "(Breiman, 2001). 1: its order of the features is that of SHAP, 0: they have no order in common. It looks at labels, and "
+    "SHAP at the score alone, so that the two need not agree in full."
+)
+
+
+def _stability_says(found: Repetitions) -> str:
+    against = f", held against {found.background:,} people drawn anew" if found.background else ""
+    seeds = ", with a seed of its own" if found.seeds else ""
+    only = (
+        ""
+        if found.background
+        else " The method needs no seed and nobody to hold them against, so only the people differ."
+    )
+    bounds = found.overlap.bounds()
+    within = "" if bounds.lower == bounds.upper else f" ({bounds.lower:.0%} to {bounds.upper:.0%})"
+    overlap = (
+        f"the strongest feature is the same in {found.overlap.value:.0%} of the pairs"
+        if found.top == 1
+        else f"of the {found.top} strongest features of one, {found.overlap.value:.0%} are among those of another"
+    )
+    return (
+        f"Computed again {found.count} times, each on {found.rows:,} people who are in no other repetition{against}{seeds}.{only} "
+        f"1: the features are always in the same order, 0: no order in common; {overlap}"
+        f"{within}. The order above rests on more people, and is at least as stable."
+    )
+
+
+def _faithfulness_says(curves: Curves, measured: Figure) -> str:
+    bounds = measured.interval
+    if bounds is None or bounds.lower <= 0 <= bounds.upper:
+        verdict = "That cannot be told from an order drawn at random: the attributions may say nothing about the model."
+    elif bounds.lower > 0:
+        verdict = "So the attributions name what the model uses, better than chance does."
+    else:
+        verdict = "A random order would do better: the attributions mislead."
+    return (
+        f"The features of {curves.n:,} people were replaced by another person's, one after the other, in the order of their "
+        f"attributions, and then put back in it; beside that, in {curves.orders} random orders. Measured is how much sooner the "
+        f"score goes where it is bound to go (deletion and insertion; Petsiuk et al., 2018), as a share of the mean distance "
+        f"from the base value. 0: no better than a random order. {verdict}"
+    )
+
+
+def _parity_row(feature: str, groups: tuple[GroupShares, ...], names: tuple[str, ...]) -> AttributionParityRow:
+    from rai_platform.explanations.parity import largest_difference, too_small
+
+    found, left_out = largest_difference(groups), too_small(groups)
+    meaning = METRICS[PARITY].meaning
+    if found is None:
+        unknown = figure(PARITY, meaning, None, "fewer than two groups have enough explained people")
+        return AttributionParityRow(feature=feature, difference=unknown, says="", left_out=left_out)
+    n = sum(each.n for each in groups if each.group not in left_out)
+    says = "Every feature has the same share in what moves the score of every group."
+    high, low = (f"{each.shares[found.feature]:.1%} for {each.group}" for each in (found.high, found.low))
+    if found.value > 0:
+        says = f"Of what moves the score, {names[found.feature]} makes up {high} and {low}."
+    return AttributionParityRow(
+        feature=feature,
+        difference=Figure(name=PARITY, meaning=meaning, value=found.value, interval=found.bounds, n=n),
+        says=says,
+        left_out=left_out,
+    )
+
+
+def _proxies(report: Explanations, found: Examination) -> tuple[ProxyFeatureRow, ...]:
+    clear = clear_proxies(found.proxies)
+    moving = [row.feature for row in report.importance if row.mean_absolute > 0]
+    return tuple(
+        ProxyFeatureRow(
+            column=name,
+            rank=rank,
+            sensitive_feature=clear[name].sensitive_feature,
+            group=clear[name].group,
+            auc=clear[name].auc,
+        )
+        for rank, name in enumerate(moving, start=1)
+        if name in clear
+    )
+
+
+def _proxies_say(report: Explanations, found: Examination) -> str:
+    if not found.screened:
+        return "Nobody knows which features give a group away: no group of the training data could be screened."
+    rows = _proxies(report, found)
+    unknown = [_words(name) for name in found.parity if name not in found.screened]
+    rest = (
+        f" Nothing is known by {_listed(unknown)}: no group of the training data could be screened." if unknown else ""
+    )
+    if not rows:
+        return (
+            f"No feature that moves the score gives a group away with an AUC of {PROXY_AUC:g} or more by itself.{rest}"
+        )
+    told = [
+        f"{row.column} (number {row.rank}: {_words(row.sensitive_feature)} {row.group}, AUC {row.auc:.2f})"
+        for row in rows
+    ]
+    return (
+        f"Of the features that move the score, counted from the strongest, {_listed(told)} {'gives' if len(rows) == 1 else 'give'} "
+        f"a group away by the screen of the training data: an AUC of {PROXY_AUC:g} or more by itself.{rest}"
+    )
+
+
+def _words(name: str) -> str:
+    return name.replace("_x_", " and ").replace("_", " ")
+
+
+def _listed(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
