@@ -25,6 +25,7 @@ JUDGING = (
     "release/findings.py",
     "release/data_findings.py",
     "release/fairness_findings.py",
+    "release/attack_findings.py",
     "release/judgement.py",
 )
 

@@ -4,7 +4,6 @@ import zlib
 from collections.abc import Iterable, Mapping
 
 import numpy as np
-import numpy.typing as npt
 
 from rai_platform.data.sample import Sample
 from rai_platform.errors import UnscorableRows
@@ -75,6 +74,7 @@ def measure_constrained_attack(
         for budget in budgets
     )
     efforts = tuple(_effort(attack, found) for attack, found in searched.items()) if target.right.any() else ()
+    exhausted = _exhausted(searched) if efforts else None
     return ConstrainedAttack(
         not_possible=None,
         n=people.n,
@@ -82,8 +82,9 @@ def measure_constrained_attack(
         accuracy=weighted_proportion(target.right, people.weight, people.cluster),
         curve=curve,
         efforts=efforts,
+        exhausted=exhausted,
         examples=tuple(_examples(target, searched)),
-        checks=credibility(curve, efforts, unlimited) if efforts else (),
+        checks=credibility(curve, efforts, exhausted, unlimited) if exhausted else (),
         mutable={" / ".join(axis.columns): in_words(axis) for axis in target.feasible.axes},
         immutable=dict(target.feasible.immutable),
         relations=adversary.relations,
@@ -101,10 +102,15 @@ def _attacked(target: Target, people: Sample, attack: Attack, costs: Floats, bud
     right, stands = target.right, target.right & ~turned
 
     def share(of: Mask, among: Mask) -> Proportion:
-        weight, cluster = (None if each is None else each[among] for each in (people.weight, people.cluster))
-        return weighted_proportion(of[among], weight, cluster)
+        return weighted_proportion(
+            of[among],
+            None if people.weight is None else people.weight[among],
+            None if people.cluster is None else people.cluster[among],
+        )
 
-    groups = {str(feature): people.sensitive_features[feature].to_numpy(object) for feature in people.sensitive_features}
+    groups = {
+        str(feature): people.sensitive_features[feature].to_numpy(object) for feature in people.sensitive_features
+    }
     asked = {name: right & (target.decided == decision) for name, decision in DIRECTIONS.items()}
     return AttackedAccuracy(
         attack=attack,
@@ -117,6 +123,14 @@ def _attacked(target: Target, people: Sample, attack: Attack, costs: Floats, bud
         },
         turned={name: share(turned, among) for name, among in asked.items() if among.any()},
     )
+
+
+def _exhausted(searched: Mapping[Attack, Searched]) -> Proportion:
+    """The share of the people attacked whose decision stands, and about whom an attack had no question left."""
+    stands = np.all([np.isinf(found.cost) for found in searched.values()], axis=0)
+    cut_short = np.any([found.cut_short for found in searched.values()], axis=0)
+    attacked = next(iter(searched.values())).attacked
+    return weighted_proportion((stands & cut_short)[attacked], None)
 
 
 def _effort(attack: Attack, found: Searched) -> Effort:
@@ -157,12 +171,18 @@ def _changes(feasible: FeasibleSet, row: int, point: Floats) -> Iterable[Change]
         if costs[number] == 0:
             continue
         axis = feasible.axes[number]
-        before, after = (
-            (axis.values[int(each[number])] if isinstance(axis, ChoiceAxis) else _number(each[number]))
-            for each in (start, point)
-        )
+        here, there = float(start[number]), float(point[number])
+        if isinstance(axis, ChoiceAxis):
+            before, after = axis.values[int(here)], axis.values[int(there)]
+        else:
+            before, after = _told(here, there)
         yield Change(feature=" / ".join(axis.columns), before=before, after=after, cost=float(costs[number]))
 
 
-def _number(value: npt.NDArray[np.float64]) -> str:
-    return f"{value:.0f}" if float(value).is_integer() else f"{value:.6g}"
+def _told(before: float, after: float) -> tuple[str, str]:
+    """Two numbers with as many digits as it takes to tell them apart."""
+    if before.is_integer() and after.is_integer():
+        return f"{before:.0f}", f"{after:.0f}"
+    least = max(0, 5 - len(f"{max(abs(before), abs(after)):.0f}"))
+    told = ((f"{before:.{decimals}f}", f"{after:.{decimals}f}") for decimals in range(least, 17))
+    return next((pair for pair in told if pair[0] != pair[1]), (repr(before), repr(after)))

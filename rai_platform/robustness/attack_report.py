@@ -106,6 +106,7 @@ class ConstrainedAttack:
         accuracy: as they are.
         curve: by attack and budget, the worst case last.
         efforts: by attack.
+        exhausted: share of the people attacked whose decision stood when an attack on them had no question left.
         examples: people who would have to change least.
         checks: what makes the attack credible.
         mutable: what a person could change, in words, by column.
@@ -119,6 +120,7 @@ class ConstrainedAttack:
     accuracy: Proportion | None = None
     curve: tuple[AttackedAccuracy, ...] = ()
     efforts: tuple[Effort, ...] = ()
+    exhausted: Proportion | None = None
     examples: tuple[AdversarialRow, ...] = ()
     checks: tuple[CredibilityCheck, ...] = ()
     mutable: dict[str, str] | None = None

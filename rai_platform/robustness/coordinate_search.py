@@ -28,27 +28,30 @@ def coordinate_search(oracle: Oracle, budgets: Sequence[float], seed: int) -> Fo
 
 def _descend(oracle: Oracle, found: Found, rows: Indices, budget: float) -> Indices:
     """Goes down from where people are until their decision turns; gives those for whom it did."""
-    points, margins, turned = oracle.feasible.origin[rows].copy(), oracle.start[rows].copy(), [rows[:0]]
+    points, margins = oracle.feasible.origin[rows].copy(), oracle.start[rows].copy()
+    turned, stood = [rows[:0]], [points[:0]]
     for _ in range(2 * len(oracle.feasible.axes) + 2):
         owner, moved, costs = _moves(oracle.feasible, rows, points, budget)
         counts = np.bincount(owner, minlength=len(rows))
         short = (counts > oracle.left(rows) - RESERVED) & (counts > 0)
         found.cut_short[rows[short]] = True
-        owner, moved, costs = (each[~short[owner]] for each in (owner, moved, costs))
+        kept = ~short[owner]
+        owner, moved, costs = owner[kept], moved[kept], costs[kept]
         if not len(owner):
             break
         asked, flipped = oracle.ask(rows[owner], moved)
         found.keep(rows[owner[flipped]], moved[flipped], costs[flipped])
         done = np.zeros(len(rows), dtype=bool)
         done[owner[flipped]] = True
-        go_back(oracle, found, rows[done], points[done])
         turned.append(rows[done])
+        stood.append(points[done])
         spent = oracle.feasible.costs(rows, points).sum(axis=1)
         gain = margins[owner] - asked
         worth = np.where(gain > 0, gain / np.maximum(costs - spent[owner], SLACK), -np.inf)
         best = first_of_each(owner, -worth)
         best = best[np.isfinite(worth[best]) & ~done[owner[best]]]
         rows, points, margins = rows[owner[best]], moved[best], asked[best]
+    go_back(oracle, found, np.concatenate(turned), np.concatenate(stood))
     return np.concatenate(turned)
 
 
@@ -78,7 +81,7 @@ def _targets(feasible: FeasibleSet, at: int, rows: Indices, points: Floats, left
     axis, start = feasible.axes[at], feasible.origin[rows, at]
     if isinstance(axis, ChoiceAxis):
         return [np.where(np.isnan(start), np.nan, float(position)) for position in axis.allowed]
-    low, high = feasible.reach(at, rows, points)
+    low, high = feasible.reach(at, axis, rows, points)
     radius = np.maximum(left, 0.0) / axis.rate
     targets = []
     for fraction in FRACTIONS:

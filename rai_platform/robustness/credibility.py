@@ -12,15 +12,19 @@ import numpy as np
 
 from rai_platform.robustness.attack_report import Attack, AttackedAccuracy, CredibilityCheck, Effort
 from rai_platform.robustness.ensemble import ATTACKS, Target, search
+from rai_platform.statistics.estimates import Proportion
 
 CHANCE = 0.5
 WIDEST = 0.15  # of the 95 % interval of accuracy under attack: some 200 people
-CUT_SHORT = 0.1  # of the people attacked
+EXHAUSTED = 0.1  # of the people attacked
 TRIED = 100  # people on whom the attack without limits is tried
 
 
 def credibility(
-    curve: Sequence[AttackedAccuracy], efforts: Sequence[Effort], without_limits: CredibilityCheck
+    curve: Sequence[AttackedAccuracy],
+    efforts: Sequence[Effort],
+    exhausted: Proportion,
+    without_limits: CredibilityCheck,
 ) -> tuple[CredibilityCheck, ...]:
     """Every check of an attack, passed or not."""
     worst = sorted((point for point in curve if point.attack == "worst_case"), key=lambda point: point.budget)
@@ -38,7 +42,6 @@ def credibility(
     infeasible = sum(effort.infeasible for effort in efforts)
     bounds = [point.accuracy.bounds() for point in worst]
     width = max(each.upper - each.lower for each in bounds)
-    short = min(effort.cut_short.value for effort in efforts)
     return (
         _check("a larger budget never helps the model", falls, "accuracy never rises with the budget"),
         _check("no attack does better than all together", strongest, "at every budget the worst case is the lowest"),
@@ -57,9 +60,9 @@ def credibility(
         ),
         CredibilityCheck(
             name="enough questions to the model",
-            passed=short <= CUT_SHORT,
-            says=f"no question was left before the attacks were done about {short:.1%} of the people, which may be "
-            f"{CUT_SHORT:.0%}",
+            passed=exhausted.value <= EXHAUSTED,
+            says=f"no question was left before an attack was done about {exhausted.value:.1%} of the people, whose decision "
+            f"then stood; it may be {EXHAUSTED:.0%}",
         ),
     )
 

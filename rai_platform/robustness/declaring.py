@@ -96,9 +96,11 @@ def _texts(change: FeasibleChange) -> tuple[str, ...]:
 def coordinates(axis: Axis, features: pd.DataFrame) -> Floats:
     """Where the people are on an axis (rows,); NaN where a cell is missing."""
     if isinstance(axis, NumberAxis):
-        return features[axis.column].to_numpy("float64", na_value=np.nan)
+        numbers: Floats = features[axis.column].to_numpy("float64", na_value=np.nan)
+        return numbers
     if len(axis.columns) > 1:
-        return np.argmax(features[list(axis.columns)].to_numpy("float64"), axis=1).astype("float64")
+        positions: Floats = np.argmax(features[list(axis.columns)].to_numpy("float64"), axis=1).astype("float64")
+        return positions
     position = {value: float(at) for at, value in enumerate(axis.values)}
     return np.array([position.get(value, np.nan) for value in features[axis.columns[0]]], dtype="float64")
 
@@ -112,7 +114,11 @@ def in_words(axis: Axis) -> str:
     bounds = (
         f"to {', '.join(f'{level:g}' for level in axis.levels)}" if axis.levels else f"{axis.low:g} to {axis.high:g}"
     )
-    said = [bounds, *(["whole"] if axis.whole and not axis.levels else []), *{1: ["only up"], -1: ["only down"], 0: []}[axis.sign]]
+    said = [
+        bounds,
+        *(["whole"] if axis.whole and not axis.levels else []),
+        *{1: ["only up"], -1: ["only down"], 0: []}[axis.sign],
+    ]
     return f"{', '.join(said)}; {1 / axis.rate:.3g} cost 1"
 
 
@@ -151,9 +157,9 @@ def _told_of(change: FeasibleChange, column: pd.Series) -> Iterator[str]:
             if getattr(change, key) is not None:
                 yield f"holds categories, which have no `{key}`; give the `values` it can be changed to"
         values = sorted(set(known))
-        for value in _texts(change):
-            if value not in values:
-                yield f"no category {value!r} in the data{did_you_mean(value, values)}; there are: {', '.join(values[:30])}"
+        for text in _texts(change):
+            if text not in values:
+                yield f"no category {text!r} in the data{did_you_mean(text, values)}; there are: {', '.join(values[:30])}"
         return
     for value in change.values or ():
         if isinstance(value, str):

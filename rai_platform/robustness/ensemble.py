@@ -101,7 +101,9 @@ class Target:
         """The same people when they could change everything, to whatever the data know."""
         free = feasible_set(Adversary(), self.data, left_alone=())
         features, axes = self.feasible.features, free.axes
-        origin = np.column_stack([coordinates(axis, features) for axis in axes]) if axes else self.feasible.origin[:, :0]
+        origin = (
+            np.column_stack([coordinates(axis, features) for axis in axes]) if axes else self.feasible.origin[:, :0]
+        )
         return replace(
             self, adversary=Adversary(), left_alone=(), feasible=replace(free, features=features, origin=origin)
         )
@@ -150,20 +152,17 @@ def search(
     refused = _refused(target, oracle, found, max(budgets))
     found.cost[refused] = np.inf
 
-    def over_all(of_attacked: npt.NDArray[np.generic], otherwise: float) -> npt.NDArray[np.generic]:
-        values = np.full(len(attacked), otherwise, dtype=of_attacked.dtype)
-        values[rows] = of_attacked
-        return values
-
-    points = target.feasible.origin.copy()
-    points[rows] = found.points
+    cost, points = np.full(len(attacked), np.inf), target.feasible.origin.copy()
+    asked, cut_short, moved = np.zeros(len(attacked), dtype="int64"), np.zeros_like(attacked), np.zeros_like(attacked)
+    cost[rows], points[rows] = found.cost, found.points
+    asked[rows], cut_short[rows], moved[rows] = oracle.asked, found.cut_short, oracle.moved
     return Searched(
-        cost=over_all(found.cost, np.inf),
+        cost=cost,
         points=points,
         attacked=attacked,
-        asked=over_all(oracle.asked, 0),
-        cut_short=over_all(found.cut_short, False),
-        moved=over_all(oracle.moved, False),
+        asked=asked,
+        cut_short=cut_short,
+        moved=moved,
         infeasible=len(refused),
     )
 
@@ -174,9 +173,8 @@ def _refused(target: Target, oracle: Oracle, found: Found, budget: float) -> Ind
     if not len(turned):
         return turned
     before, after = oracle.feasible.features.iloc[turned], oracle.feasible.table(turned, found.points[turned])
-    told = infeasible_changes(
-        target.adversary, before, after, target.data, left_alone=target.left_alone, budget=budget
-    )
+    told = infeasible_changes(target.adversary, before, after, target.data, left_alone=target.left_alone, budget=budget)
     groups = oracle.sensitive_features.iloc[turned].reset_index(drop=True)
     same = target.model.decide(after, groups) == oracle.decided[turned]
-    return turned[same | np.array([bool(reasons) for reasons in told])]
+    refused: Indices = turned[same | np.array([bool(reasons) for reasons in told])]
+    return refused

@@ -106,15 +106,11 @@ class FeasibleSet:
         """What every coordinate of points (points, axes) costs the people of some rows (points,)."""
         moved = np.nan_to_num(np.abs(points - self.origin[rows]))
         for at, axis in enumerate(self.axes):
-            moved[:, at] = (
-                moved[:, at] * axis.rate if isinstance(axis, NumberAxis) else (moved[:, at] > 0) * axis.cost
-            )
+            moved[:, at] = moved[:, at] * axis.rate if isinstance(axis, NumberAxis) else (moved[:, at] > 0) * axis.cost
         return moved
 
-    def reach(self, at: int, rows: Indices, points: Floats) -> tuple[Floats, Floats]:
+    def reach(self, at: int, axis: NumberAxis, rows: Indices, points: Floats) -> tuple[Floats, Floats]:
         """The smallest and the largest value that a number can have beside the other coordinates of points, two times (points,)."""
-        axis = self.axes[at]
-        assert isinstance(axis, NumberAxis)
         start = self.origin[rows, at]
         low = start if axis.sign > 0 else np.minimum(start, axis.low)
         high = start if axis.sign < 0 else np.maximum(start, axis.high)
@@ -125,6 +121,9 @@ class FeasibleSet:
                 continue
             edge = points[:, at] - self.excess(relation, rows, points) / coefficient
             edge -= np.sign(coefficient) * (SLACK * np.maximum(1.0, np.abs(edge)) if relation.strict else 0.0)
+            edge = np.where(
+                np.isnan(edge), start, edge
+            )  # a cell is missing, and nobody knows whether the relation holds
             if coefficient > 0:
                 high = np.minimum(high, edge)
             else:
@@ -146,7 +145,7 @@ class FeasibleSet:
 
     def allows(self, rows: Indices, points: Floats) -> Mask:
         """Whether the people of some rows could become points (points,): within bounds, one way, and in relation."""
-        start = self.origin[rows]
+        start, moved = self.origin[rows], self.costs(rows, points)
         fine = np.ones(len(rows), dtype=bool)
         for at, axis in enumerate(self.axes):
             here, there = start[:, at], points[:, at]
@@ -162,7 +161,7 @@ class FeasibleSet:
             fine &= same | within
         for relation in self.relations:
             about = [at for at, axis in enumerate(self.axes) if set(axis.columns) & set(relation.columns)]
-            touched = (points[:, about] != start[:, about]).any(axis=1) if about else np.zeros(len(rows), dtype=bool)
+            touched = ~(moved[:, about] == 0).all(axis=1)
             excess = self.excess(relation, rows, points)
             fine &= ~touched | (excess < 0 if relation.strict else excess <= SLACK)
         return fine
@@ -193,7 +192,7 @@ class FeasibleSet:
 
 def _numbers(column: pd.Series, changed: Mask, values: Floats, *, whole: bool) -> pd.Series:
     """A column with some of its numbers replaced, in its own type where that holds them."""
-    kept = column.dtype if whole or column.dtype.kind == "f" else np.dtype("float64")
-    cells = column.to_numpy(kept, copy=True)
-    cells[changed] = values.astype(kept)
+    in_floats = column.dtype.kind == "f" or not whole
+    cells = column.to_numpy("float64" if in_floats else "int64", copy=True)
+    cells[changed] = values if in_floats else values.astype("int64")
     return pd.Series(cells)

@@ -8,7 +8,7 @@ import numpy as np
 from rai_platform.robustness.feasible_set import SLACK, Floats, Indices, Mask, NumberAxis
 from rai_platform.robustness.oracle import Oracle
 
-BISECTIONS = 12
+BISECTIONS = 10
 TAKEN_BACK = 16  # changes of a person that are tried without, the dearest first
 
 
@@ -80,7 +80,7 @@ def go_back(oracle: Oracle, found: Found, rows: Indices, towards: Floats) -> Non
 def _try(oracle: Oracle, found: Found, rows: Indices, points: Floats) -> Mask:
     """Asks about points that are cheaper than what was found, keeps those that turn the decision, and says which (rows,)."""
     costs = oracle.feasible.costs(rows, points).sum(axis=1)
-    turned = np.abs(costs - found.cost[rows]) <= SLACK  # what is found itself
+    turned: Mask = np.abs(costs - found.cost[rows]) <= SLACK  # what is found itself
     cheaper = (costs < found.cost[rows] - SLACK) & (oracle.left(rows) > 0)
     cheaper[cheaper] = oracle.feasible.allows(rows[cheaper], points[cheaper])
     tried = np.flatnonzero(cheaper)

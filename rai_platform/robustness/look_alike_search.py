@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from rai_platform.robustness.feasible_set import FeasibleSet, Floats, Indices, NumberAxis
-from rai_platform.robustness.found import BISECTIONS, TAKEN_BACK, Found, cheapen
+from rai_platform.robustness.found import Found, cheapen
 from rai_platform.robustness.oracle import Oracle
 
 LOOK_ALIKES = 8
@@ -22,18 +22,16 @@ def look_alike_search(oracle: Oracle, budgets: Sequence[float], seed: int) -> Fo
     if not oracle.feasible.axes:
         return found
     nearest = [_nearest(oracle, row) for row in range(len(oracle.decided))]
-    for rank in range(LOOK_ALIKES):
-        rows = np.array([row for row, points in enumerate(nearest) if rank < len(points)], dtype="intp")
-        rows = rows[oracle.left(rows) > 1 + TAKEN_BACK + BISECTIONS]
-        if not len(rows):
-            break
-        points = np.array([nearest[row][rank] for row in rows])
-        turned = oracle.ask(rows, points)[1]
-        tried = Found.nothing(oracle)
-        rows, points = rows[turned], points[turned]
-        tried.keep(rows, points, oracle.feasible.costs(rows, points).sum(axis=1))
-        cheapen(oracle, tried, rows)
-        found.keep(rows, tried.points[rows], tried.cost[rows])
+    owner = np.repeat(np.arange(len(nearest)), [len(points) for points in nearest])
+    if not len(owner):
+        return found
+    points, attempts = np.concatenate(nearest), oracle.apart(owner, limit=oracle.limit // LOOK_ALIKES)
+    everybody, tried = np.arange(len(owner)), Found.nothing(attempts)
+    turned = everybody[attempts.ask(everybody, points)[1]]
+    tried.keep(turned, points[turned], attempts.feasible.costs(turned, points[turned]).sum(axis=1))
+    cheapen(attempts, tried, turned)
+    found.keep(owner[turned], tried.points[turned], tried.cost[turned])
+    oracle.count(owner, attempts)
     return found
 
 
@@ -44,7 +42,8 @@ def _nearest(oracle: Oracle, row: int) -> Floats:
     points, mine = _like(feasible, row, models), np.full(len(models), row)
     costs = feasible.costs(mine, points).sum(axis=1)
     fine = feasible.allows(mine, points) & (costs > 0)
-    return points[fine][np.argsort(costs[fine], kind="stable")[:LOOK_ALIKES]]
+    nearest: Floats = points[fine][np.argsort(costs[fine], kind="stable")[:LOOK_ALIKES]]
+    return nearest
 
 
 def _like(feasible: FeasibleSet, row: int, models: Indices) -> Floats:

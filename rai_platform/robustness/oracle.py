@@ -62,6 +62,23 @@ class Oracle:
         """How many questions are left about people (rows,)."""
         return self.limit - self.asked[rows]
 
+    def apart(self, rows: Indices, *, limit: int) -> "Oracle":
+        """The people of some rows (rows,), one of them as often as there, to be asked about as if they were different people."""
+        return Oracle(
+            model=self.model,
+            feasible=self.feasible.of(rows),
+            sensitive_features=self.sensitive_features.iloc[rows].reset_index(drop=True),
+            decided=self.decided[rows],
+            keys=self.keys[rows],
+            limit=limit,
+            batch=self.batch,
+        )
+
+    def count(self, rows: Indices, apart: "Oracle") -> None:
+        """Adds the questions that were asked about people apart (rows,)."""
+        np.add.at(self.asked, rows, apart.asked)
+        self.moved[rows[apart.moved]] = True
+
     def _answers(self, rows: Indices, points: Floats) -> tuple[Floats, Mask]:
         margins, flipped = np.empty(len(rows)), np.zeros(len(rows), dtype=bool)
         for start in range(0, len(rows), self.batch):

@@ -23,6 +23,8 @@ def random_search(oracle: Oracle, budgets: Sequence[float], seed: int) -> Found:
     if not oracle.feasible.axes:
         return found
     rounds = (oracle.limit - BISECTIONS - TAKEN_BACK) // (PROPOSALS * len(budgets))
+    if rounds < 1:
+        found.cut_short[:] = True
     chance = [_stream(seed, int(key)) for key in oracle.keys]
     for budget in sorted(budgets):
         rows = np.flatnonzero(found.cost > budget + SLACK)
@@ -74,7 +76,7 @@ def proposals(
     start, moved = feasible.origin[rows], points.copy()
     for at, axis in enumerate(feasible.axes):
         if isinstance(axis, NumberAxis):
-            low, high = feasible.reach(at, rows, points)
+            low, high = feasible.reach(at, axis, rows, points)
             radius = budget / axis.rate
             low, high = np.maximum(low, start[:, at] - radius), np.minimum(high, start[:, at] + radius)
             share = np.clip((where[:, at] - AT_THE_END) / (1 - 2 * AT_THE_END), 0, 1)
@@ -95,7 +97,7 @@ def _paid_for(
     for rank in range(order.shape[1]):
         at = order[:, rank]
         for number, axis in enumerate(feasible.axes):
-            dear = (at == number) & (parts[:, number] > left + SLACK)
+            dear = (at == number) & (parts[:, number] > np.maximum(left, 0.0) + SLACK)
             if not dear.any():
                 continue
             here, there = start[dear, number], moved[dear, number]

@@ -66,7 +66,9 @@ class Adversary(Strict):
         default=(), description="What holds between columns, such as `years_employed <= age - 16`."
     )
     budget: tuple[Annotated[float, Field(gt=0)], ...] = Field(
-        default=BUDGETS, min_length=1, description="What all changes of a person may cost together, one attack for each."
+        default=BUDGETS,
+        min_length=1,
+        description="What all changes of a person may cost together, one attack for each.",
     )
     queries: int = Field(
         default=QUERIES, ge=10, description="How often each attack may ask the model about changes of one person."
@@ -91,7 +93,9 @@ class Adversary(Strict):
         for column in counts:
             change = self.features.get(column, FeasibleChange())
             if change.model_fields_set - {"immutable"}:
-                raise ValueError(f"features.{column}: is one of a `one_hot` group, and can be `immutable` or nothing else")
+                raise ValueError(
+                    f"features.{column}: is one of a `one_hot` group, and can be `immutable` or nothing else"
+                )
         return self
 
     @property
