@@ -18,12 +18,12 @@ from rai_platform.card.figures import (
     fairness_sections,
     figure,
     performance_figures,
-    robustness_section,
 )
 from rai_platform.card.individual import individual_section
 from rai_platform.card.law import legal_readings
 from rai_platform.card.limitations import computed_limitations
 from rai_platform.card.mitigation import mitigation_section
+from rai_platform.card.robustness import robustness_section
 from rai_platform.comparison.report import ChampionComparison
 from rai_platform.errors import EvidenceMismatch
 from rai_platform.explanations.report import Explanations

@@ -12,8 +12,6 @@ from rai_platform.card.document import (
     GroupRow,
     ImportanceRow,
     LocalExplanation,
-    RobustnessRow,
-    RobustnessSection,
 )
 from rai_platform.data.sample import MISSING_GROUP
 from rai_platform.explanations.report import ExplainedRow, Explanations
@@ -25,7 +23,6 @@ from rai_platform.fairness.rates import RATES, Rate, group_rates
 from rai_platform.fairness.report import FairnessReport
 from rai_platform.fairness.scores import ScoreCells
 from rai_platform.performance.report import PerformanceReport
-from rai_platform.robustness.report import RobustnessScores
 from rai_platform.spec.data import INTERSECTION
 from rai_platform.spec.metrics import METRICS
 from rai_platform.spec.model import ModelSpec
@@ -172,29 +169,6 @@ def explanation_section(
         ),
         examples=_examples(report, threshold),
         examination=examination,
-    )
-
-
-def robustness_section(report: RobustnessScores) -> RobustnessSection:
-    """Accuracy under every perturbation that was tried."""
-    return RobustnessSection(
-        not_possible=report.not_possible,
-        untouched=figure("accuracy", "on the table as it is", report.untouched) if report.untouched else None,
-        rows=tuple(
-            RobustnessRow(
-                perturbation=score.perturbation,
-                strength=score.strength,
-                accuracy=figure("accuracy", "share of decisions that still agree with the label", score.accuracy),
-                drop=figure("drop", "accuracy before minus accuracy after, on the same rows", score.drop),
-                by_group={
-                    feature: {group: rate.value for group, rate in groups.items()}
-                    for feature, groups in score.by_group.items()
-                },
-            )
-            for score in report.scores
-        ),
-        not_estimable=report.not_estimable,
-        left_alone=report.left_alone,
     )
 
 

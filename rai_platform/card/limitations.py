@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from rai_platform.card.attack import strongest_in_words
 from rai_platform.explanations.report import Explanations
 from rai_platform.fairness.rates import MAIN_RATES, group_rates
 from rai_platform.fairness.report import FairnessReport
@@ -89,7 +90,13 @@ def _about_figures(
         )
     for perturbation, why in robustness.not_estimable.items():
         yield f"Not tried: {perturbation.replace('_', ' ')}, since {why}."
-    if robustness.scores:
+    if robustness.attack and robustness.attack.worst_case:
+        yield strongest_in_words(robustness.attack)
+        yield from (
+            f"The attack is not credible: it is not shown that {doubt.name} ({doubt.says})."
+            for doubt in robustness.attack.doubts
+        )
+    elif robustness.scores:
         yield "The table was changed at random; somebody who sets out to fool the model can do worse."
 
 

@@ -7,6 +7,7 @@ import warnings
 
 from matplotlib.axes import Axes
 
+from rai_platform.card.attack_plot import draw_attack
 from rai_platform.card.building import Evidence
 from rai_platform.card.document import ModelCard
 from rai_platform.card.drawing import (
@@ -179,6 +180,7 @@ def draw_card(card: ModelCard, evidence: Evidence) -> dict[str, str]:
         "beeswarm": draw_beeswarm(evidence.explanations, kind="svg"),
         "faithfulness": draw_faithfulness(evidence.explanations, kind="svg"),
         "robustness": draw_robustness(evidence.robustness, kind="svg"),
+        "attack": draw_attack(evidence.robustness.attack, kind="svg"),
     }
     for section in card.fairness:
         if not section.groups:

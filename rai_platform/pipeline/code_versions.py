@@ -26,6 +26,7 @@ JUDGING = (
     "release/data_findings.py",
     "release/explanation_findings.py",
     "release/fairness_findings.py",
+    "release/attack_findings.py",
     "release/judgement.py",
 )
 

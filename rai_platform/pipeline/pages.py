@@ -11,6 +11,7 @@ from rai_platform.explanations.report import Explanations
 from rai_platform.fairness.report import FairnessReport
 from rai_platform.mitigation.report import MitigationReport
 from rai_platform.performance.report import PerformanceReport
+from rai_platform.pipeline.attack_page import attack_page
 from rai_platform.pipeline.explanations_page import explanations_page
 from rai_platform.pipeline.metadata_values import (
     Rows,
@@ -394,6 +395,7 @@ def _robustness_page(report: RobustnessScores) -> Page:
             picture("accuracy over strength", draw_robustness(report, kind="png")),
             wide_table(changed),
         ),
+        **attack_page(report.attack),
         **{f"{in_words(name)}: not tried": why for name, why in report.not_estimable.items()},
         **_about(report),
     }

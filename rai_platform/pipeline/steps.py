@@ -91,8 +91,12 @@ def test_data(step: Step) -> Produced:
     """The rows the model is judged on, which it has never seen."""
     from rai_platform.data.preparation import prepare_data
     from rai_platform.data.screening import screen_test_data
+    from rai_platform.robustness.declaring import feasible_set
 
     prepared = prepare_data(step.definition.spec)
+    if not step.definition.spec.predictions:  # told before a model is trained, and not after
+        left_alone = _left_alone(step, prepared.test)
+        feasible_set(step.definition.spec.adversary, prepared.test.features, left_alone=left_alone)
     return _screened(step, prepared.test, screen_test_data(prepared, step.definition.spec))
 
 
@@ -200,7 +204,7 @@ def shap_explanations(step: Step, candidate_model: Candidate, test_data: Sample)
 
 
 def robustness_scores(step: Step, candidate_model: Candidate, test_data: Sample) -> Produced:
-    """How often the candidate is right when the table is a little different: noise, gaps, mixed-up categories, drift."""
+    """How often the candidate is right when the table is a little different: at random, or changed by people on purpose."""
     subject, version = _subject(candidate_model, test_data), code_version("robustness_scores")
     if candidate_model.manifest.composition == "given":
         return _stored(step, nothing_to_perturb(subject, test_data.n, GIVEN, code_version=version))
@@ -216,12 +220,9 @@ def robustness_scores(step: Step, candidate_model: Candidate, test_data: Sample)
         load_model(candidate_model, step.home.store),
         subject,
         test_data,
-        left_alone=tuple(
-            feature.source_column
-            for feature in step.definition.spec.sensitive_features
-            if feature.source_column in test_data.features
-        ),
+        left_alone=_left_alone(step, test_data),
         extra_strengths=asked,
+        adversary=step.definition.spec.adversary,
         seed=seed_for(subject, "robustness_scores"),
         code_version=version,
     )
@@ -281,6 +282,12 @@ def evidence_digests(step: Step) -> dict[str, str]:
     assets = ["predictions", "performance_report", "fairness_report", "shap_explanations", "robustness_scores"]
     assets += [MITIGATION_REPORT] if step.definition.spec.mitigation else []
     return {asset: step.values.digest(step.key(asset)) for asset in assets}
+
+
+def _left_alone(step: Step, sample: Sample) -> tuple[str, ...]:
+    """The columns of sensitive features that the model sees: nobody becomes somebody else."""
+    columns = (feature.source_column for feature in step.definition.spec.sensitive_features)
+    return tuple(column for column in columns if column in sample.features)
 
 
 def _screened(step: Step, sample: Sample | None, report: Any) -> Produced:

@@ -6,6 +6,7 @@ from rai_platform.data.report import DataReport
 from rai_platform.explanations.report import Explanations
 from rai_platform.fairness.report import FairnessReport
 from rai_platform.performance.report import PerformanceReport
+from rai_platform.release.attack_findings import find_in_attack
 from rai_platform.release.data_findings import find_in_data
 from rai_platform.release.explanation_findings import (
     EXAMINED,
@@ -133,6 +134,8 @@ def _in_robustness(check: RequiredCheck, report: RobustnessScores, levels: Level
     if report.not_possible is not None:
         return nothing(f"nothing could be tried: {report.not_possible}")
     perturbation = check.requirement.metric.removeprefix("accuracy_drop_under_")
+    if perturbation == "constrained_attack":
+        return find_in_attack(check, report.attack, levels)
     if perturbation in report.not_estimable:
         return _not_perturbed(perturbation, report)
     strength = check.requirement.strength or max(

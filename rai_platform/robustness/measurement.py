@@ -8,8 +8,10 @@ import pandas as pd
 
 from rai_platform.data.sample import Sample
 from rai_platform.errors import UnscorableRows
+from rai_platform.robustness.attack_measurement import measure_constrained_attack
 from rai_platform.robustness.perturbations import PERTURB, STRENGTHS, can_change, signed, stream, touched_columns
 from rai_platform.robustness.report import NO_COLUMN, ONE_VALUE, Perturbation, RobustnessScore, RobustnessScores
+from rai_platform.spec.adversary import Adversary
 from rai_platform.spec.subject import Subject
 from rai_platform.statistics.estimates import Proportion, paired_difference, weighted_proportion
 from rai_platform.training.model import TrainedModel
@@ -24,17 +26,23 @@ def measure_robustness(
     extra_strengths: Mapping[str, set[float]],
     seed: int,
     code_version: str,
+    adversary: Adversary | None = None,
 ) -> RobustnessScores:
-    """How often the model is right when the table is changed.
+    """How often the model is right when the table is changed, at random and by people who want another decision.
 
     Args:
         model: the trained model.
         subject: the model and the data, as they are on record.
         sample: the test data.
         left_alone: columns that are not changed: nobody measures a person's sex or race a little differently.
-        extra_strengths: by perturbation, strengths to try besides the usual ones, because a policy limits them.
+        extra_strengths: by perturbation, strengths to try besides the usual ones, because a policy limits them; those of
+            ``constrained_attack`` are budgets.
         seed: of every draw; each perturbation and strength has its own stream.
         code_version: of the measuring code.
+        adversary: what people could change; None attacks nobody.
+
+    Raises:
+        InvalidSpec: the declaration of the adversary does not fit the sample.
     """
     before = model.decide(sample.features, sample.sensitive_features)
     scores: list[RobustnessScore] = []
@@ -63,6 +71,16 @@ def measure_robustness(
         not_estimable=not_estimable,
         left_alone=left_alone,
         code_version=code_version,
+        attack=None
+        if adversary is None
+        else measure_constrained_attack(
+            model,
+            sample,
+            adversary,
+            left_alone=left_alone,
+            extra_budgets=extra_strengths.get("constrained_attack", ()),
+            seed=seed,
+        ),
     )
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from rai_platform.robustness.attack_report import ConstrainedAttack
 from rai_platform.spec.subject import Subject
 from rai_platform.statistics.estimates import PairedDifference, Proportion
 
@@ -47,6 +48,7 @@ class RobustnessScores:
         not_estimable: why, by perturbation that could not be tried.
         left_alone: columns that were not changed, because people cannot change them.
         code_version: of the measuring code.
+        attack: what people could bring about by changing what they could change; None in a report older than the question.
     """
 
     subject: Subject
@@ -57,6 +59,7 @@ class RobustnessScores:
     not_estimable: dict[str, str]
     left_alone: tuple[str, ...]
     code_version: str
+    attack: ConstrainedAttack | None = None
 
     def at(self, perturbation: str, strength: float) -> tuple[RobustnessScore, ...]:
         """The scores of a perturbation at a strength; two for a shift, up and down."""
@@ -78,4 +81,5 @@ def nothing_to_perturb(subject: Subject, n: int, why: str, *, code_version: str)
         not_estimable={},
         left_alone=(),
         code_version=code_version,
+        attack=ConstrainedAttack(not_possible=why),
     )

@@ -230,4 +230,7 @@ METRICS: dict[str, Metric] = {
     "accuracy_drop_under_missing_values": _robustness("values go missing", strength_is_share=True),
     "accuracy_drop_under_category_swaps": _robustness("categories are mixed up", strength_is_share=True),
     "accuracy_drop_under_shift": _robustness("all numbers drift one way"),
+    "accuracy_drop_under_constrained_attack": _robustness(
+        "people change what they could change, to be decided otherwise"
+    ),
 }

@@ -6,6 +6,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from rai_platform.errors import did_you_mean
+from rai_platform.spec.adversary import Adversary
 from rai_platform.spec.data import INTERSECTION, DataSpec, Location, SensitiveFeature, Source, Split
 from rai_platform.spec.mitigation import Mitigation
 from rai_platform.spec.policy import PolicyOverlay, Strict
@@ -108,6 +109,7 @@ class ModelSpec(Strict):
     estimator: Estimator | None = None
     predictions: GivenPredictions | None = None
     mitigation: Mitigation | None = None
+    adversary: Adversary = Adversary()
     policy: Location | PolicyOverlay = PolicyOverlay()
     schedule: str = Field(
         default="0 6 * * 1",

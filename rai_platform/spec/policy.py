@@ -55,7 +55,9 @@ class Requirement(Strict):
         description="Fairness: whom groups are compared with. `best`: every group with every other, so with the one that "
         "fares best; `largest`; or `{group: NAME}`. The policy's by default.",
     )
-    strength: float | None = Field(default=None, gt=0, description="Robustness: the strength of the perturbation.")
+    strength: float | None = Field(
+        default=None, gt=0, description="Robustness: the strength of the perturbation; of an attack, its budget."
+    )
     top: int | None = Field(
         default=None, ge=1, description="Explanations: how many of the strongest features are looked at."
     )

@@ -43,6 +43,14 @@ from rai_platform.performance.report import CalibrationBin, PerformanceReport
 from rai_platform.release.decision import choose_verdicts, disclosures
 from rai_platform.release.judgement import judge
 from rai_platform.release.records import RecordedVerdict
+from rai_platform.robustness.attack_report import (
+    AdversarialRow,
+    AttackedAccuracy,
+    Change,
+    ConstrainedAttack,
+    CredibilityCheck,
+    Effort,
+)
 from rai_platform.robustness.report import RobustnessScore, RobustnessScores, nothing_to_perturb
 from rai_platform.spec.model import ASSETS, ModelSpec
 from rai_platform.spec.policy import PolicyOverlay
@@ -258,6 +266,65 @@ def examination(size: tuple[float, ...]) -> Examination:
     )
 
 
+DOUBT = CredibilityCheck(name="an attack without limits gets through", passed=False, says="accuracy stays at 90.0%")
+
+
+def attack(**changes: Any) -> ConstrainedAttack:
+    """People who change what they could change, one attack and the worst case over all one attack."""
+    right = Proportion(successes=430, trials=500, n=500)
+
+    def point(attack: Any, budget: float, lost: int) -> AttackedAccuracy:
+        stands = Proportion(successes=430 - lost, trials=500, n=500)
+        return AttackedAccuracy(
+            attack=attack,
+            budget=budget,
+            accuracy=stands,
+            drop=PairedDifference(first_only=lost, second_only=0, trials=500, n=500),
+            by_group={"sex": {"female": stands, "male": stands}},
+            turned={"refused_to_selected": Proportion(successes=lost, trials=200, n=200)},
+        )
+
+    report = ConstrainedAttack(
+        not_possible=None,
+        n=500,
+        queries=600,
+        accuracy=right,
+        curve=tuple(
+            point(attack, budget, lost)
+            for attack in ("coordinate_search", "worst_case")
+            for budget, lost in ((0.5, 40), (1.0, 90), (2.0, 180))
+        ),
+        efforts=(
+            Effort(
+                attack="coordinate_search",
+                queries=160.0,
+                turned=Proportion(successes=180, trials=430, n=430),
+                mean_cost=0.9,
+                cut_short=Proportion(successes=0, trials=430, n=430),
+                infeasible=0,
+            ),
+        ),
+        exhausted=Proportion(successes=0, trials=430, n=430),
+        examples=(
+            AdversarialRow(
+                row_key=17,
+                direction="refused_to_selected",
+                attack="coordinate_search",
+                changes=(
+                    Change(feature="income", before="20.1", after="24.0", cost=0.25),
+                    Change(feature="late_payments", before="2", after="1", cost=0.97),
+                ),
+                cost=1.22,
+            ),
+        ),
+        checks=(CredibilityCheck(name="a larger budget never helps the model", passed=True, says="it never does"),),
+        mutable={"income": "5 to 167; 14.9 cost 1", "late_payments": "0 to 6, whole; 1.03 cost 1"},
+        immutable={"sex": "a sensitive feature"},
+        relations=("years_employed <= age",),
+    )
+    return dataclasses.replace(report, **changes)
+
+
 def robustness(subject: Subject = SUBJECT, **changes: Any) -> RobustnessScores:
     def score(perturbation: Any, strength: float, lost: int) -> RobustnessScore:
         accuracy = Proportion(successes=1200 - lost, trials=1400, n=1400)
@@ -286,6 +353,7 @@ def robustness(subject: Subject = SUBJECT, **changes: Any) -> RobustnessScores:
         not_estimable={},
         left_alone=("sex",),
         code_version=CODE,
+        attack=attack(),
     )
     return dataclasses.replace(report, **changes)
 

@@ -125,8 +125,17 @@ SAID: dict[str, tuple[tuple[Any, ...], str]] = {
         (None, made.evidence(robustness_scores=made.robustness(not_estimable={"category_swaps": "there are none"}))),
         "Not tried: category swaps, since there are none.",
     ),
-    "chance is no adversary": (
+    "an attack shows the worst that was found": (
         (),
+        "Accuracy under attack is an upper bound: another attack may do worse to the model. The strongest attack tried was "
+        "coordinate search.",
+    ),
+    "an attack that is too weak": (
+        (None, made.evidence(robustness_scores=made.robustness(attack=made.attack(checks=(made.DOUBT,))))),
+        "The attack is not credible: it is not shown that an attack without limits gets through (accuracy stays at 90.0%).",
+    ),
+    "chance is no adversary": (
+        (None, made.evidence(robustness_scores=made.robustness(attack=None))),
         "The table was changed at random; somebody who sets out to fool the model can do worse.",
     ),
     "people in two groups at once": (
@@ -171,7 +180,7 @@ def test_each_limit_of_the_evidence_is_said(given: tuple[Any, ...], line: str) -
 
 def test_a_sound_card_says_no_more_than_what_holds_for_every_model() -> None:
     assert limitations() == tuple(
-        SAID[name][1] for name in ("computed attributions", "chance is no adversary", "the same time")
+        SAID[name][1] for name in ("computed attributions", "an attack shows the worst that was found", "the same time")
     )
 
 

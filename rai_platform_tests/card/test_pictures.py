@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from matplotlib.textpath import TextPath
 
+from rai_platform.card.attack_plot import draw_attack
 from rai_platform.card.document import CalibrationPoint, FeatureFairness
 from rai_platform.card.faithfulness_plot import draw_faithfulness
 from rai_platform.card.figures import group_rows
@@ -25,6 +26,7 @@ from rai_platform.card.plots import (
     draw_robustness,
 )
 from rai_platform.explanations.report import nothing_to_explain
+from rai_platform.robustness.attack_report import ConstrainedAttack
 from rai_platform.robustness.report import nothing_to_perturb
 from rai_platform.spec.verdict import Interval
 from rai_platform_tests.card import made
@@ -312,6 +314,8 @@ def test_where_nothing_was_measured_nothing_is_drawn() -> None:
     assert draw_faithfulness(nothing, kind="svg") is None
     assert draw_robustness(nothing_to_perturb(SUBJECT, 9, "why", code_version="1"), kind="svg") is None
     assert draw_robustness(made.robustness(untouched=None), kind="svg") is None
+    assert draw_attack(None, kind="svg") is None
+    assert draw_attack(ConstrainedAttack(not_possible="why"), kind="svg") is None
 
 
 # --- inside the page -------------------------------------------------------------------------------------------------
@@ -327,8 +331,8 @@ def test_pictures_come_out_the_same_whatever_was_drawn_by_chance_before() -> Non
         np.random.seed(seed)
         assert after == np.random.random()
     assert drawn[0] == drawn[1]
-    everything = {"performance", "importance", "beeswarm", "faithfulness", "robustness", "groups sex", "confusion sex"}
-    assert set(drawn[0]) == everything
+    everything = {"performance", "importance", "beeswarm", "faithfulness", "robustness", "attack"}
+    assert set(drawn[0]) == everything | {"groups sex", "confusion sex"}
 
 
 def test_pictures_load_nothing_and_run_nothing_whatever_features_are_called() -> None:

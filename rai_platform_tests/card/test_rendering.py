@@ -10,8 +10,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from rai_platform.card.champion import champion_section
-from rai_platform.card.document import ExaminationSection, ModelCard
+from rai_platform.card.document import AttackSection, ExaminationSection, ModelCard
 from rai_platform.card.rendering import CARD, card_schema, render_html, render_json, render_markdown
+from rai_platform.robustness.attack_report import Change
 from rai_platform_tests.card.cards import HOSTILE, NOTHING_KNOWN, Page, beside_production, cards, read_markdown
 
 CARDS = cards()
@@ -56,7 +57,9 @@ def with_name(name: str) -> ModelCard:
             examples=(dataclasses.replace(explanation.examples[0], contributions=(contribution,)),),
             examination=examined_with(name, explanation.examination),
         ),
-        robustness=dataclasses.replace(card.robustness, not_estimable={}, left_alone=(name,)),
+        robustness=dataclasses.replace(
+            card.robustness, not_estimable={}, left_alone=(name,), attack=_attack_with_name(name)
+        ),
         policy=dataclasses.replace(
             card.policy,
             name=name,
@@ -79,9 +82,29 @@ def examined_with(name: str, section: ExaminationSection | None) -> ExaminationS
     )
 
 
+def _attack_with_name(name: str) -> AttackSection:
+    attack = PLAIN.robustness.attack
+    assert attack is not None
+    rows = tuple(
+        dataclasses.replace(row, by_group={"sex": {name: next(iter(row.by_group["sex"].values()))}})
+        for row in attack.rows
+    )
+    change = Change(feature=name, before=name, after=name, cost=0.5)
+    return dataclasses.replace(
+        attack,
+        summary=name,
+        doubts=(name,),
+        rows=rows,
+        examples=(dataclasses.replace(attack.examples[0], changes=(change,)),),
+        mutable={name: name},
+        immutable={name: name},
+        relations=(name,),
+    )
+
+
 PLAIN = CARDS["refused"]
-PLAIN_HTML = Page(render_html(with_name("somebody"), {}))
-PLAIN_TEXT = read_markdown(render_markdown(with_name("somebody")))
+PLAIN_HTML = Page(render_html(with_name("nobodys"), {}))
+PLAIN_TEXT = read_markdown(render_markdown(with_name("nobodys")))
 
 
 # --- JSON ------------------------------------------------------------------------------------------------------------
@@ -178,9 +201,9 @@ def test_the_page_loads_nothing_from_anywhere_and_runs_nothing(card: ModelCard) 
 def test_a_hostile_name_changes_nothing_of_page_and_text_but_the_name(name: str) -> None:
     page, text = Page(render_html(with_name(name), {})), read_markdown(render_markdown(with_name(name)))
     assert page.structure == PLAIN_HTML.structure
-    assert page.text.count(" ".join(name.split())) == PLAIN_HTML.text.count("somebody")
+    assert page.text.count(" ".join(name.split())) == PLAIN_HTML.text.count("nobodys")
     assert text.structure == PLAIN_TEXT.structure
-    assert text.lines == [line.replace("somebody", " ".join(name.split())) for line in PLAIN_TEXT.lines]
+    assert text.lines == [line.replace("nobodys", " ".join(name.split())) for line in PLAIN_TEXT.lines]
 
 
 printable = st.text(st.characters(exclude_categories=("Cs", "Cc", "Cn")), min_size=1, max_size=20).map(
@@ -189,7 +212,7 @@ printable = st.text(st.characters(exclude_categories=("Cs", "Cc", "Cn")), min_si
 marks = st.text("\\`*_{}[]()<>#+-.!|~&;:\"'$=/ab1 ", min_size=1, max_size=12).map(lambda text: " ".join(text.split()))
 
 
-@given((printable | marks).filter(lambda text: text and "somebody" not in text))
+@given((printable | marks).filter(lambda text: text and "nobodys" not in text))
 @example("___")
 @example("a__b _c_")
 @settings(max_examples=60, deadline=None)
@@ -197,4 +220,4 @@ def test_whatever_something_is_called_it_is_shown_letter_by_letter(name: str) ->
     page, text = Page(render_html(with_name(name), {})), read_markdown(render_markdown(with_name(name)))
     assert page.structure == PLAIN_HTML.structure
     assert text.structure == PLAIN_TEXT.structure
-    assert text.lines == [line.replace("somebody", name) for line in PLAIN_TEXT.lines]
+    assert text.lines == [line.replace("nobodys", name) for line in PLAIN_TEXT.lines]

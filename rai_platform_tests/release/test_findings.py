@@ -167,6 +167,16 @@ def test_without_a_sensitive_feature_nobody_can_be_compared(metric: str) -> None
         (check_of("leakage_rate"), dataclasses.replace(made.data_report("test"), measured={}), "leakage rate"),
         (check_of("accuracy_drop_under_noise", strength=0.3), report_of("robustness_scores"), "noise of strength 0.3"),
         (
+            check_of("accuracy_drop_under_constrained_attack", strength=0.3),
+            report_of("robustness_scores"),
+            "an attack with a budget of 0.3",
+        ),
+        (
+            check_of("accuracy_drop_under_constrained_attack"),
+            made.robustness(attack=None),
+            "attacks under constraints",
+        ),
+        (
             check_of("additivity_error"),
             dataclasses.replace(made.explanations(), additivity_error=None),
             "whether attributions add up",

@@ -1,0 +1,112 @@
+"""Whether an attack is worth believing: a weak one makes every model look robust.
+
+After Carlini et al., On evaluating adversarial robustness, 2019, and Athalye, Carlini and Wagner, Obfuscated gradients give a
+false sense of security, ICML 2018: a stronger attacker never does worse, and one without limits always gets through.
+"""
+
+import itertools
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from rai_platform.robustness.attack_report import Attack, AttackedAccuracy, CredibilityCheck, Effort
+from rai_platform.robustness.ensemble import ATTACKS, Target, search
+from rai_platform.statistics.estimates import Proportion
+
+CHANCE = 0.5
+WIDEST = 0.15  # of the 95 % interval of accuracy under attack: some 200 people
+EXHAUSTED = 0.1  # of the people attacked
+TRIED = 100  # people on whom the attack without limits is tried
+
+
+def credibility(
+    curve: Sequence[AttackedAccuracy],
+    efforts: Sequence[Effort],
+    exhausted: Proportion,
+    without_limits: CredibilityCheck,
+) -> tuple[CredibilityCheck, ...]:
+    """Every check of an attack, passed or not."""
+    worst = sorted((point for point in curve if point.attack == "worst_case"), key=lambda point: point.budget)
+    falls = all(
+        later.accuracy.value <= earlier.accuracy.value + 1e-12
+        for attack in {point.attack for point in curve}
+        for earlier, later in _pairs(curve, attack)
+    )
+    strongest = all(
+        at.accuracy.value <= point.accuracy.value + 1e-12
+        for at in worst
+        for point in curve
+        if point.budget == at.budget
+    )
+    infeasible = sum(effort.infeasible for effort in efforts)
+    bounds = [point.accuracy.bounds() for point in worst]
+    width = max(each.upper - each.lower for each in bounds)
+    return (
+        _check("a larger budget never helps the model", falls, "accuracy never rises with the budget"),
+        _check("no attack does better than all together", strongest, "at every budget the worst case is the lowest"),
+        CredibilityCheck(
+            name="every change could be brought about",
+            passed=infeasible == 0,
+            says=f"a check of its own refused {infeasible} of the changes that were found"
+            if infeasible
+            else "a check of its own found every change feasible",
+        ),
+        without_limits,
+        CredibilityCheck(
+            name="enough people for a narrow interval",
+            passed=width <= WIDEST,
+            says=f"the widest 95 % interval spans {width:.3f}, and may span {WIDEST:g}",
+        ),
+        CredibilityCheck(
+            name="enough questions to the model",
+            passed=exhausted.value <= EXHAUSTED,
+            says=f"no question was left before an attack was done about {exhausted.value:.1%} of the people, whose decision "
+            f"then stood; it may be {EXHAUSTED:.0%}",
+        ),
+    )
+
+
+def _check(name: str, passed: bool, holds: str) -> CredibilityCheck:
+    return CredibilityCheck(name=name, passed=passed, says=holds if passed else f"it does not hold that {holds}")
+
+
+def _pairs(curve: Sequence[AttackedAccuracy], attack: Attack) -> list[tuple[AttackedAccuracy, AttackedAccuracy]]:
+    points = sorted((point for point in curve if point.attack == attack), key=lambda point: point.budget)
+    return list(itertools.pairwise(points))
+
+
+def without_limits(target: Target, *, queries: int, seed: int) -> CredibilityCheck:
+    """Whether the attack gets through where nothing holds it back.
+
+    First the changes may cost whatever they cost. Where most decisions still stand, either what people can change does not
+    suffice or the attack is too weak: so all that was declared is lifted too, and every column may change.
+    """
+    name = "an attack without limits gets through"
+    accuracy, moved = _accuracy(target, queries=queries, seed=seed)
+    told = f"when changes may cost whatever they cost, accuracy falls to {accuracy:.1%}"
+    if accuracy <= CHANCE:
+        return CredibilityCheck(name=name, passed=True, says=told)
+    if not moved:
+        return CredibilityCheck(
+            name=name, passed=True, says="nothing that people could change moves the score of anybody who was tried"
+        )
+    accuracy, moved = _accuracy(target.lifted(), queries=queries, seed=seed)
+    return CredibilityCheck(
+        name=name,
+        passed=accuracy <= CHANCE or not moved,
+        says=f"{told}, and to {accuracy:.1%} when every column may change: "
+        + ("what people can change does not suffice for more" if accuracy <= CHANCE else "the attack may be too weak"),
+    )
+
+
+def _accuracy(target: Target, *, queries: int, seed: int) -> tuple[float, bool]:
+    """The share of people who are decided about rightly whatever they change, and whether that moves anybody's score."""
+    tried = target.first(TRIED)
+    stands, moved = tried.right.copy(), False
+    for attack in ATTACKS:
+        if not stands.any():
+            break
+        found = search(tried, attack, (math.inf,), attacked=stands, queries=queries, seed=seed)
+        stands, moved = stands & ~np.isfinite(found.cost), moved or bool(found.moved.any())
+    return float(stands.mean()), moved
