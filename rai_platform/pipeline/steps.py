@@ -83,6 +83,7 @@ def training_data(step: Step) -> Produced:
     from rai_platform.data.screening import screen_training_data
 
     prepared = prepare_data(step.definition.spec)
+    _must_fit_the_adversary(step, prepared.test)
     report = screen_training_data(prepared, step.definition.spec)
     return _screened(step, prepared.training, report)
 
@@ -91,12 +92,9 @@ def test_data(step: Step) -> Produced:
     """The rows the model is judged on, which it has never seen."""
     from rai_platform.data.preparation import prepare_data
     from rai_platform.data.screening import screen_test_data
-    from rai_platform.robustness.declaring import feasible_set
 
     prepared = prepare_data(step.definition.spec)
-    if not step.definition.spec.predictions:  # told before a model is trained, and not after
-        left_alone = _left_alone(step, prepared.test)
-        feasible_set(step.definition.spec.adversary, prepared.test.features, left_alone=left_alone)
+    _must_fit_the_adversary(step, prepared.test)
     return _screened(step, prepared.test, screen_test_data(prepared, step.definition.spec))
 
 
@@ -288,6 +286,18 @@ def _left_alone(step: Step, sample: Sample) -> tuple[str, ...]:
     """The columns of sensitive features that the model sees: nobody becomes somebody else."""
     columns = (feature.source_column for feature in step.definition.spec.sensitive_features)
     return tuple(column for column in columns if column in sample.features)
+
+
+def _must_fit_the_adversary(step: Step, test: Sample) -> None:
+    """Tells a mistake in what people could change before a model is trained, and not after.
+
+    Raises:
+        InvalidSpec: the declaration does not fit the test data.
+    """
+    from rai_platform.robustness.declaring import feasible_set
+
+    if not step.definition.spec.predictions:
+        feasible_set(step.definition.spec.adversary, test.features, left_alone=_left_alone(step, test))
 
 
 def _screened(step: Step, sample: Sample | None, report: Any) -> Produced:

@@ -9,7 +9,7 @@ import pytest
 from pydantic import TypeAdapter
 from sklearn.linear_model import LogisticRegression
 
-from rai_platform.data.preparation import prepare_data
+from rai_platform.data.preparation import PreparedData, prepare_data
 from rai_platform.data.sample import Sample
 from rai_platform.robustness.attack_measurement import NOTHING_MUTABLE
 from rai_platform.robustness.attack_report import ConstrainedAttack
@@ -163,6 +163,27 @@ def test_a_forest_is_attacked(people: Sample) -> None:
     report = attacked(model, linear_people(300, seed=5), {"rows": 300, "queries": 300})
     assert report.worst_case[-1].accuracy.value < 0.3
     assert all(check.passed for check in report.checks)
+
+
+@pytest.mark.parametrize("randomized", [False, True])
+def test_a_model_that_decides_by_groups_thresholds_is_attacked_by_its_decisions(
+    lending: PreparedData, randomized: bool
+) -> None:
+    assert lending.training is not None
+    model = fitted(lending.training, mitigation={"method": "threshold_optimizer", "randomized": randomized})
+    sample = lending.test.take(np.arange(300))
+    report = attacked(model, sample, {"rows": 220, "queries": 400, "budget": [2]}, left_alone=("age",))
+    assert report.doubts == ()
+    assert report.accuracy is not None
+    assert report.accuracy.value == pytest.approx(
+        (model.decide(sample.features, sample.sensitive_features) == sample.y_true).mean(), abs=0.1
+    )
+    assert report.worst_case[-1].drop.value > 0.2
+    for row in report.examples:
+        changed = sample.features.iloc[[sample.row_key.tolist().index(row.row_key)]]
+        groups = sample.sensitive_features.loc[changed.index]
+        before = model.decide(changed, groups)
+        assert before[0] == (row.direction == "selected_to_refused")
 
 
 # --- what cannot be attacked, and what is not believed -----------------------------------------------------------------
