@@ -15,6 +15,7 @@ from rai_platform.explanations.ranks import (
     overlap_of_the_top,
     sizes_without_noise,
 )
+from rai_platform.explanations.redrawing import person_of
 from rai_platform.explanations.report import Method
 from rai_platform.statistics.estimates import NormalEstimate
 from rai_platform.training.model import TrainedModel
@@ -80,7 +81,7 @@ def agreement(means: Floats, method: Method, *, rows: list[int], background: int
 
 def apart(sample: Sample, most: int, rng: np.random.Generator) -> list[Integers] | None:
     """The rows of every repetition, no more than ``most`` each, clusters whole in one; None where people are too few."""
-    of = np.arange(sample.n) if sample.cluster is None else np.unique(sample.cluster, return_inverse=True)[1]
+    of = person_of(sample)
     clusters = int(of.max()) + 1
     if clusters < REPETITIONS * LEAST_ROWS:
         return None

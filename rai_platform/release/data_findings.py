@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from rai_platform.data.pretraining import MEASURES, LabelCounts
+from rai_platform.data.pretraining import MEASURES, LabelCounts, class_imbalance
 from rai_platform.data.report import DataReport, GroupAgainstOthers, GroupLabels
 from rai_platform.release.finding import Finding, Levels, in_words, not_in_report, nothing, number, overall
 from rai_platform.spec.requirements import RequiredCheck
@@ -136,8 +136,7 @@ def _imbalance(feature: str, compared: Sequence[GroupAgainstOthers]) -> Finding:
     if len(compared) < 2:
         return nothing(f"class imbalance by {feature} is not estimable: fewer than two groups are there")
     smallest = min(compared, key=lambda each: each.labels.n)
-    value = MEASURES["class_imbalance"].of(smallest.labels)
-    assert value is not None  # noqa: S101 - it always has a value
+    value = class_imbalance(smallest.labels)
     return _exact(
         f"the smallest group by {feature} is {smallest.group}, class imbalance {number(value)}",
         value,
