@@ -14,6 +14,7 @@ from rai_platform.card.document import (
 )
 from rai_platform.card.examination import examination_section
 from rai_platform.card.figures import (
+    class_rows,
     explanation_section,
     fairness_sections,
     figure,
@@ -124,6 +125,7 @@ def build_card(
             "majority accuracy", "accuracy of always giving the majority's answer", performance.majority_accuracy
         ),
         confusion=performance.confusion,
+        classes=class_rows(performance),
         fairness=fairness_sections(evidence.fairness, definition),
         individual=individual_section(evidence.fairness),
         discoveries=discovery_sections(evidence.fairness),

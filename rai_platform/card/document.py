@@ -105,6 +105,18 @@ class FeatureFairness:
     calibration: dict[str, tuple[CalibrationPoint, ...]] = field(default_factory=dict)
     absent: tuple[str, ...] = ()
 
+    @property
+    def rate_names(self) -> tuple[str, ...]:
+        """The rates that a table has room for: of being selected, or of right answers where no label is the selected one."""
+        known = {figure.name for row in self.groups for figure in row.rates}
+        selected = ("selection_rate", "true_positive_rate", "false_positive_rate")
+        return selected if "selection_rate" in known else ("accuracy", "error_rate")
+
+    @property
+    def by_selection(self) -> bool:
+        """Whether groups are compared by who is selected."""
+        return "selection_rate" in self.rate_names
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubgroupRow:
@@ -597,6 +609,25 @@ class PolicySection:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ClassRow:
+    """How one of several classes is recognized.
+
+    Attributes:
+        label: the class.
+        n: rows that have it.
+        recall: of those, the share decided for it.
+        precision: of the rows decided for it, the share that has it.
+        taken_for: the class it is most often mistaken for, and how often; None where it never is.
+    """
+
+    label: str
+    n: int
+    recall: Figure
+    precision: Figure
+    taken_for: tuple[str, int] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelCard:
     """What a model is for, what was found out about it, and what follows from that.
 
@@ -619,7 +650,8 @@ class ModelCard:
         evaluation_rows: rows of the test data.
         performance: how well it does.
         baseline: the accuracy of always giving the majority's answer.
-        confusion: true negatives, false positives, false negatives, true positives.
+        confusion: true negatives, false positives, false negatives, true positives; None where there are several classes.
+        classes: how each of several classes is recognized; empty where there are two labels.
         fairness: by sensitive feature and intersection.
         individual: people who are alike.
         discoveries: subgroups that nobody named.
@@ -655,7 +687,8 @@ class ModelCard:
     evaluation_rows: int
     performance: tuple[Figure, ...]
     baseline: Figure
-    confusion: tuple[int, int, int, int]
+    confusion: tuple[int, int, int, int] | None
+    classes: tuple[ClassRow, ...]
     fairness: tuple[FeatureFairness, ...]
     individual: IndividualSection
     discoveries: tuple[DiscoverySection, ...]

@@ -5,6 +5,7 @@ import itertools
 
 from rai_platform.card.document import (
     CalibrationPoint,
+    ClassRow,
     ExaminationSection,
     ExplanationSection,
     FeatureFairness,
@@ -18,7 +19,7 @@ from rai_platform.explanations.report import ExplainedRow, Explanations
 from rai_platform.fairness.cells import Cells
 from rai_platform.fairness.disparities import Account, MeasuredDisparity, account_for, measure_disparities, visible_gap
 from rai_platform.fairness.law import CROSSED
-from rai_platform.fairness.metrics import DISPARITIES, Disparity
+from rai_platform.fairness.metrics import DISPARITIES, OF_RIGHT_ANSWERS, Disparity, is_about_right_answers
 from rai_platform.fairness.rates import RATES, Rate, group_rates
 from rai_platform.fairness.report import FairnessReport
 from rai_platform.fairness.scores import ScoreCells
@@ -59,14 +60,38 @@ def performance_figures(report: PerformanceReport) -> tuple[Figure, ...]:
     )
 
 
+def class_rows(report: PerformanceReport) -> tuple[ClassRow, ...]:
+    """How each of several classes is recognized, and what it is taken for."""
+    return tuple(
+        ClassRow(
+            label=result.label,
+            n=result.n,
+            recall=figure("recall", "of its rows, decided for it", result.recall, "no row has it"),
+            precision=figure(
+                "precision", "of rows decided for it, those that have it", result.precision, "no row is decided for it"
+            ),
+            taken_for=_taken_for(place, report),
+        )
+        for place, result in enumerate(report.classes)
+    )
+
+
+def _taken_for(place: int, report: PerformanceReport) -> tuple[str, int] | None:
+    mistakes = [(count, -other) for other, count in enumerate(report.matrix[place]) if other != place]
+    count, other = max(mistakes)
+    return (report.classes[-other].label, count) if count else None
+
+
 def fairness_sections(report: FairnessReport, definition: ModelDefinition) -> tuple[FeatureFairness, ...]:
     """Every group of every feature and every disparity: measured, resting on too few people to be judged, or not estimable."""
-    least, asked = definition.policy.minimum_group_size, list(DISPARITIES.values())
+    least = definition.policy.minimum_group_size
+    by_selection = report.compared_by == "selected"
+    asked = [each for name, each in DISPARITIES.items() if by_selection or is_about_right_answers(name)]
     found = measure_disparities(report.cells, asked)
     return tuple(
         FeatureFairness(
             feature=feature,
-            groups=group_rows(cells, minimum_group_size=least),
+            groups=group_rows(cells, minimum_group_size=least, rates=RATES if by_selection else OF_RIGHT_ANSWERS),
             disparities=tuple(
                 _disparity_figure(disparity, apart, account_for(cells, disparity, minimum_group_size=least))
                 for disparity, apart in zip(asked, found[feature], strict=True)
@@ -78,15 +103,15 @@ def fairness_sections(report: FairnessReport, definition: ModelDefinition) -> tu
     )
 
 
-def group_rows(cells: Cells, *, minimum_group_size: int = 0) -> tuple[GroupRow, ...]:
+def group_rows(cells: Cells, *, minimum_group_size: int = 0, rates: tuple[Rate, ...] = RATES) -> tuple[GroupRow, ...]:
     """What every group received, with Wilson intervals."""
-    by_rate = {rate: group_rates(cells, rate) for rate in RATES}
+    by_rate = {rate: group_rates(cells, rate) for rate in rates}
     return tuple(
         GroupRow(
             group=group,
             n=n,
             confusion=counts,
-            rates=tuple(_rate_figure(rate, group, by_rate[rate], minimum_group_size) for rate in RATES),
+            rates=tuple(_rate_figure(rate, group, by_rate[rate], minimum_group_size) for rate in rates),
         )
         for group, n, counts in zip(cells.groups, cells.sizes, cells.counts, strict=True)
     )

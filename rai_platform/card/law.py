@@ -11,7 +11,12 @@ NO_ADVICE = (
 
 
 def legal_readings(report: FairnessReport) -> tuple[LegalReading, ...]:
-    """Local Law 144's tables and the four-fifths rule for every sensitive feature and declared intersection."""
+    """Local Law 144's tables and the four-fifths rule for every sensitive feature and declared intersection.
+
+    None where nobody is selected, because none of several classes stands for that.
+    """
+    if report.compared_by == "right":
+        return ()
     return tuple(
         LegalReading(
             feature=feature,

@@ -62,7 +62,7 @@ def _about_groups(definition: ModelDefinition, fairness: FairnessReport) -> Iter
         small = [f"{group} ({n})" for group, n in zip(cells.groups, cells.sizes, strict=True) if n < minimum]
         if small:
             yield f"By {feature}, these groups have fewer than {minimum} rows and are not judged: {_listed(small)}."
-        for rate in MAIN_RATES:
+        for rate in MAIN_RATES if fairness.compared_by == "selected" else ():
             known = group_rates(cells, rate)
             gone = [group for group, value in known.items() if value is None]
             if gone:

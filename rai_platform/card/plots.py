@@ -5,6 +5,7 @@ They are narrow, with their panels below each other where that helps: a phone sh
 
 import warnings
 
+import numpy as np
 from matplotlib.axes import Axes
 
 from rai_platform.card.attack_plot import draw_attack
@@ -30,6 +31,7 @@ from rai_platform.performance.report import PerformanceReport
 from rai_platform.robustness.report import RobustnessScore, RobustnessScores
 
 SHOWN_FEATURES = 12
+MOST_NUMBERED_CLASSES = 20
 STRENGTH_OF = {
     "noise": "standard deviations",
     "missing_values": "share of values",
@@ -40,6 +42,8 @@ STRENGTH_OF = {
 
 def draw_calibration_and_roc(report: PerformanceReport, *, kind: Format) -> bytes | None:
     """The ROC curve, and score against observed rate; None where there are no scores."""
+    if report.matrix:
+        return draw_classes(report, kind=kind)
     panels = [bool(report.roc), bool(report.calibration)]
     if not any(panels):
         return None
@@ -51,20 +55,51 @@ def draw_calibration_and_roc(report: PerformanceReport, *, kind: Format) -> byte
         return written(canvas, kind)
 
 
+def draw_classes(report: PerformanceReport, *, kind: Format) -> bytes:
+    """True class against class decided for, in shares of the true one; and calibration of the class decided for."""
+    names = [result.label for result in report.classes]
+    counts = np.array(report.matrix, dtype="float64")
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    side = min(8.0, max(3.4, 1.2 + 0.34 * len(names)))
+    with new_canvas(side, side + (3.1 if report.calibration else 0), rows=1 + bool(report.calibration)) as (
+        canvas,
+        axes,
+    ):
+        axes[0].imshow(shares, cmap="Blues", vmin=0, vmax=1)
+        axes[0].set(
+            title="True class and class decided for",
+            xlabel="decided for",
+            ylabel="true class",
+            xticks=range(len(names)),
+            yticks=range(len(names)),
+        )
+        axes[0].set_xticklabels(names, rotation=90 if max(map(len, names)) > 2 else 0)
+        axes[0].set_yticklabels(names)
+        axes[0].grid(visible=False)
+        if len(names) <= MOST_NUMBERED_CLASSES:
+            for row, column in zip(*np.nonzero(counts), strict=True):
+                colour = "white" if shares[row, column] > 0.5 else "black"
+                number = f"{int(counts[row, column])}"
+                axes[0].text(column, row, number, ha="center", va="center", color=colour, fontsize=7)
+        if report.calibration:
+            _draw_calibration(axes[-1], report, of="right answers")
+        return written(canvas, kind)
+
+
 def _draw_roc(axis: Axes, report: PerformanceReport) -> None:
     axis.plot([0, 1], [0, 1], color=MUTED, lw=1, ls=":")
     axis.plot([x for x, _ in report.roc], [y for _, y in report.roc], color=MAIN, lw=2)
     axis.set(title="ROC curve", xlabel="false positive rate", ylabel="true positive rate", xlim=(0, 1), ylim=(0, 1.01))
 
 
-def _draw_calibration(axis: Axes, report: PerformanceReport) -> None:
+def _draw_calibration(axis: Axes, report: PerformanceReport, *, of: str = "positives") -> None:
     axis.plot([0, 1], [0, 1], color=MUTED, lw=1, ls=":")
     for bin_ in report.calibration:
         bounds = bin_.observed.bounds()
         axis.plot([bin_.mean_score] * 2, [bounds.lower, bounds.upper], color=SECOND, lw=2, alpha=0.5)
     scores, observed = zip(*((bin_.mean_score, bin_.observed.value) for bin_ in report.calibration), strict=True)
     axis.plot(scores, observed, "o-", color=SECOND, ms=4, lw=1)
-    axis.set(title="Calibration", xlabel="score", ylabel="share of positives", xlim=(0, 1), ylim=(0, 1.01))
+    axis.set(title="Calibration", xlabel="score", ylabel=f"share of {of}", xlim=(0, 1), ylim=(0, 1.01))
 
 
 def draw_importance(report: Explanations, *, kind: Format) -> bytes | None:
@@ -183,7 +218,7 @@ def draw_card(card: ModelCard, evidence: Evidence) -> dict[str, str]:
         "attack": draw_attack(evidence.robustness.attack, kind="svg"),
     }
     for section in card.fairness:
-        if not section.groups:
+        if not section.groups or not section.by_selection:
             continue
         ratio = impact_limit(card, section.feature)
         pictures |= {

@@ -138,6 +138,8 @@ def selection_limit(card: ModelCard, section: FeatureFairness) -> float | None:
     Groups that are too small to be judged move no limit.
     """
     ratio = impact_limit(card, section.feature)
+    if not section.by_selection:
+        return None
     rates = [row.rate("selection_rate").value for row in section.groups if row.n >= card.policy.minimum_group_size]
     known = [rate for rate in rates if rate is not None]
     return ratio * max(known) if ratio is not None and len(known) > 1 else None

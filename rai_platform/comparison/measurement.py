@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rai_platform.comparison.report import ChampionComparison, Moved
-from rai_platform.comparison.trades import HEADLINES, Decisions, PairedDisparities, paired_accuracies
+from rai_platform.comparison.trades import HEADLINES, Decisions, PairedDisparities, accuracy_trade, paired_accuracies
 from rai_platform.data.sample import Sample, in_order
 from rai_platform.errors import UnscorableRows, UnsuitableData
 from rai_platform.fairness.report import must_match
@@ -61,6 +61,8 @@ def compare_with_champion(
     if isinstance(before, str):
         return ChampionComparison(version=champion.version, entry=champion.entry, not_possible=before)
     after = predictions.y_pred
+    if test.classes:
+        return _among_classes(champion, before, after, test, training_digest)
     disparities = PairedDisparities(test, before, after, minimum_group_size=minimum_group_size, seed=seed)
     right = paired_difference(after == test.y_true, before == test.y_true, test.weight, test.cluster)
     return ChampionComparison(
@@ -78,11 +80,30 @@ def compare_with_champion(
     )
 
 
+def _among_classes(
+    champion: Champion, before: Decisions, after: Decisions, test: Sample, training_digest: str | None
+) -> ChampionComparison:
+    """Accuracy alone: between several classes a change has no direction, and nobody gains or loses by it."""
+    right = paired_difference(after == test.y_true, before == test.y_true, test.weight, test.cluster)
+    return ChampionComparison(
+        version=champion.version,
+        entry=champion.entry,
+        same_training=training_digest is not None and training_digest == champion.training_digest,
+        n=test.n,
+        changed=weighted_proportion(before != after, test.weight, test.cluster),
+        accuracy_p_value=mcnemar_test(right.first_only, right.second_only),
+        trades=(accuracy_trade(test, before, after),),
+        moved=(),
+    )
+
+
 def _decisions(model: TrainedModel, test: Sample) -> Decisions | str:
     """The champion's decisions (rows,), or why it cannot be asked."""
     absent = [feature.name for feature in model.manifest.features if feature.name not in test.features]
     if absent:
         return f"the model in production sees {', '.join(absent)}, which the test data lack"
+    if model.manifest.classes != test.classes:
+        return "the model in production tells other classes apart"
     try:
         return model.decide(test.features, test.sensitive_features)
     except (UnscorableRows, UnsuitableData) as error:

@@ -29,13 +29,7 @@ def paired_accuracies(test: Sample, before: Decisions, after: Decisions) -> tupl
         after: decisions of the other (rows,).
     """
     right = [decided == test.y_true for decided in (before, after)]
-    accuracy = Trade(
-        metric="accuracy",
-        feature=None,
-        before=_measured_of(weighted_proportion(right[0], test.weight, test.cluster)),
-        after=_measured_of(weighted_proportion(right[1], test.weight, test.cluster)),
-        change=_measured_of(paired_difference(right[1], right[0], test.weight, test.cluster)),
-    )
+    accuracy = accuracy_trade(test, before, after)
     if np.bincount(test.y_true, minlength=2).min() == 0:
         return (accuracy,)
     sides = [_measured_of(balanced_accuracy(each, test.y_true, test.weight, test.cluster)) for each in right]
@@ -47,6 +41,18 @@ def paired_accuracies(test: Sample, before: Decisions, after: Decisions) -> tupl
         change=_measured_of(_balanced_change(right[0], right[1], test)),
     )
     return accuracy, balanced
+
+
+def accuracy_trade(test: Sample, before: Decisions, after: Decisions) -> Trade:
+    """Accuracy of both models and its change, whatever the number of classes; arguments are those of ``paired_accuracies``."""
+    right = [decided == test.y_true for decided in (before, after)]
+    return Trade(
+        metric="accuracy",
+        feature=None,
+        before=_measured_of(weighted_proportion(right[0], test.weight, test.cluster)),
+        after=_measured_of(weighted_proportion(right[1], test.weight, test.cluster)),
+        change=_measured_of(paired_difference(right[1], right[0], test.weight, test.cluster)),
+    )
 
 
 def _balanced_change(before: npt.NDArray[np.bool_], after: npt.NDArray[np.bool_], test: Sample) -> NormalEstimate:

@@ -5,6 +5,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from rai_platform.data.columns import NOT_IN_BINS, as_text, is_nested
+from rai_platform.data.images import fingerprints, is_packed
 from rai_platform.data.pretraining import LabelCounts, conditional_demographic_disparity
 from rai_platform.data.report import GroupAgainstOthers, MissingByGroup
 from rai_platform.data.sample import MISSING_GROUP, Sample, in_order
@@ -151,7 +152,9 @@ def _comparable(features: pd.DataFrame) -> pd.DataFrame:
     """Equal values, and missing ones, in one form."""
     return pd.DataFrame(
         {
-            position: column.fillna("\0").astype(str)
+            position: fingerprints(column)
+            if is_packed(column)
+            else column.fillna("\0").astype(str)
             if column.dtype == object
             else column.astype("float64").fillna(np.inf) + 0.0
             for position, (_, column) in enumerate(features.items())

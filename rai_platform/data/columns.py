@@ -8,17 +8,72 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from rai_platform.data.images import as_images, is_packed
 from rai_platform.data.misread import misread
 from rai_platform.data.sample import MISSING_GROUP
 from rai_platform.errors import UnsuitableData, did_you_mean
 from rai_platform.spec.data import Cell, DataSpec, SensitiveFeature
 
 NOT_IN_BINS = "(other)"
+MOST_CLASSES = 100
 MOST_GROUPS = 500  # every two of them are compared: a hundred thousand comparisons
 LARGEST_LISTED = 10
 LARGEST_NUMBER = 1e150  # the square of a larger one is infinite, and so is every variance it goes into
 LIGHTEST, HEAVIEST = 1e-12, 1e12  # further apart, sums of squared weights overflow or vanish
 POINTS_IN_TIME = ("date", "datetime", "datetime64", "period", "time", "timedelta", "timedelta64")  # pandas' names
+
+
+def class_names(target: pd.Series, data: DataSpec) -> tuple[str, ...]:
+    """The labels that a model of several classes tells apart, in order; empty where there are two, one of them positive.
+
+    Raises:
+        UnsuitableData: a label is missing or occurs no more, there are too many, or the positive one is none of them.
+    """
+    if data.classes is None:
+        return ()
+    where = f"data.target, column {data.target!r}"
+    must_be_flat(target, where=where)
+    found = as_text(target).dropna().unique()
+    numeric = pd.to_numeric(pd.Series(found), errors="coerce").notna().all()
+    if data.classes == "all":
+        names = tuple(sorted(found, key=float if numeric else str))
+    else:
+        names = tuple(label_text(label, target) for label in data.classes)
+        if unknown := sorted(set(names) - set(found)):
+            raise UnsuitableData(
+                f"the class {unknown[0]!r} does not occur{did_you_mean(unknown[0], found)}", where="data.classes"
+            )
+    if not 2 <= len(names) <= MOST_CLASSES:
+        raise UnsuitableData(f"expected from 2 to {MOST_CLASSES} classes, got {len(names)}", where=where)
+    if data.positive_label is not None and label_text(data.positive_label, target) not in names:
+        raise UnsuitableData(
+            f"the positive label {data.positive_label!r} is none of the classes: {', '.join(names[:LARGEST_LISTED])}",
+            where="data.positive_label",
+        )
+    return names
+
+
+def class_numbers(target: pd.Series, data: DataSpec, classes: tuple[str, ...]) -> npt.NDArray[np.int8]:
+    """The place of every row's label among the classes (rows,).
+
+    Raises:
+        UnsuitableData: a label is missing, or none of the classes.
+    """
+    where = f"data.target, column {data.target!r}"
+    must_be_flat(target, where=where)
+    if (missing := int(target.isna().sum())) > 0:
+        raise UnsuitableData(
+            f"{missing} of {len(target)} rows have no label; leave them out of the file, or fill them in", where=where
+        )
+    places = as_text(target).map({name: place for place, name in enumerate(classes)})
+    if places.isna().any():
+        unknown = as_text(target)[places.isna()].iloc[0]
+        raise UnsuitableData(
+            f"the label {unknown!r} is none of the classes {', '.join(classes[:LARGEST_LISTED])}; add it to `data.classes`, or "
+            "write it differently with `replace`",
+            where=where,
+        )
+    return np.asarray(places.to_numpy("int8"), dtype="int8")
 
 
 def labels(target: pd.Series, data: DataSpec) -> npt.NDArray[np.int8]:
@@ -41,9 +96,11 @@ def labels(target: pd.Series, data: DataSpec) -> npt.NDArray[np.int8]:
         raise UnsuitableData(f"expected two labels, got only {shown}: there is nothing to tell apart", where=where)
     if len(values) > 2:
         raise UnsuitableData(
-            f"expected two labels, got {len(values)}: {shown}; merge them with `source: {{replace: …}}`", where=where
+            f"expected two labels, got {len(values)}: {shown}; merge them with `source: {{replace: …}}`, or tell them all apart "
+            "with `data: {classes: all}`",
+            where=where,
         )
-    positive = label_text(data.positive_label, target)
+    positive = label_text(1 if data.positive_label is None else data.positive_label, target)
     if positive not in values:
         raise UnsuitableData(
             f"the positive label {positive!r} does not occur{did_you_mean(positive, names)}; labels: {shown}",
@@ -58,6 +115,20 @@ def label_text(label: Cell, column: pd.Series) -> str:
     if isinstance(label, str) and label.lower() in ("true", "false") and pd.api.types.is_bool_dtype(column):
         return cell_text(label.lower() == "true")
     return cell_text(label)
+
+
+def whole_column(column: pd.Series, *, is_image: bool, where: str) -> pd.Series:
+    """A column of texts or images that a model reads as a whole.
+
+    Raises:
+        UnsuitableData: a value is missing, or is no text or image.
+    """
+    if is_image:
+        return as_images(column, where=where)
+    if (missing := int(column.isna().sum())) > 0:
+        raise UnsuitableData(f"{missing} of {len(column)} rows have no text; leave them out of the file", where=where)
+    must_be_flat(column, where=where)
+    return as_text(column)
 
 
 def weights(column: pd.Series) -> npt.NDArray[np.float64]:
@@ -207,7 +278,9 @@ def as_text(column: pd.Series) -> pd.Series:
 def is_nested(column: pd.Series) -> bool:
     """Whether its values are lists, mappings or bytes."""
     kind = pd.api.types.infer_dtype(column)
-    return kind == "bytes" or (kind == "mixed" and not column.map(pd.api.types.is_hashable).all())
+    if kind == "bytes":
+        return not is_packed(column)
+    return kind == "mixed" and not column.map(pd.api.types.is_hashable).all()
 
 
 def must_be_flat(column: pd.Series, *, where: str) -> None:

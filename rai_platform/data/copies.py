@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from rai_platform.data.images import fingerprints, is_packed
 from rai_platform.data.sample import Sample
 
 BY_CHANCE = 1e-8
@@ -63,7 +64,11 @@ def seen_share(people: People, training: People) -> float:
 def _columns(sample: Sample) -> pd.DataFrame:
     """Features and label, equal values and missing ones in one form."""
     features = {
-        ("feature", name): column.fillna("\0").astype(str) if column.dtype == object else column.astype("float64") + 0.0
+        ("feature", name): fingerprints(column)
+        if name in sample.free and is_packed(column)
+        else column.fillna("\0").astype(str)
+        if column.dtype == object
+        else column.astype("float64") + 0.0
         for name, column in sample.features.items()
     }
     filled = {name: column.fillna(np.inf) if column.dtype != object else column for name, column in features.items()}

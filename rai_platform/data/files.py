@@ -1,10 +1,11 @@
-"""CSV and Parquet, in files and behind URLs."""
+"""CSV, Parquet and JSON, in files and behind URLs."""
 
 import io
 import json
 import lzma
 import zlib
 from collections.abc import Collection
+from pathlib import Path
 from typing import Any
 
 import fsspec
@@ -17,6 +18,16 @@ from rai_platform.spec.digests import digest_of
 # What pandas, pyarrow and the decompressors raise on bytes that are not what the source says.
 NOT_AS_CLAIMED = (pd.errors.ParserError, ValueError, LookupError, OSError, EOFError, zlib.error, lzma.LZMAError)
 COMPRESSIONS = {"gz": "gzip", "bz2": "bz2", "xz": "xz", "zst": "zstd", "zip": "zip"}
+ENDINGS = {
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    ".json": "json",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".npz": "npz",
+    "idx3-ubyte": "idx",
+}
+NAMES = {"parquet": "Parquet", "json": "a JSON list of records", "jsonl": "JSON with one record a line"}
 OTHER_SEPARATORS = (";", "\t", "|", ",")
 LOOKED_AT_BYTES = 65_536
 WEB = ("http://", "https://")
@@ -34,7 +45,9 @@ def read_file(source: Source, *, missing: tuple[str, ...], texts: Collection[str
     filesystem, path = _filesystem(source)
     try:
         with filesystem.open(path, "rb", compression=COMPRESSIONS.get(path.rsplit(".", 1)[-1].lower())) as file:
-            return _read_parquet(file) if is_parquet(source) else _read_csv(file, source, missing, texts)
+            if (kind := format_of(source)) == "parquet":
+                return _read_parquet(file)
+            return _read_csv(file, source, missing, texts) if kind == "csv" else _read_json(file, source, kind)
     except UnreadableData:
         raise
     except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
@@ -50,7 +63,7 @@ def read_file(source: Source, *, missing: tuple[str, ...], texts: Collection[str
     except TimeoutError:
         raise UnreadableData("cannot be fetched: the server does not answer", where=source.path) from None
     except NOT_AS_CLAIMED as error:
-        kind = "Parquet" if is_parquet(source) else f"CSV with {source.separator!r} between the columns"
+        kind = NAMES.get(format_of(source), f"CSV with {source.separator!r} between the columns")
         raise UnreadableData(f"not {kind}: {in_a_line(error)}", where=source.path) from None
     except Exception as error:
         if not _is_far(source):
@@ -78,9 +91,28 @@ def fingerprint_of_file(source: Source) -> str:
         raise UnreadableData(f"cannot be fetched: {_named(error)}", where=source.path) from None
 
 
-def is_parquet(source: Source) -> bool:
-    """Whether the file is Parquet, as far as its name or the spec tells."""
-    return source.format == "parquet" if source.format else source.path.lower().endswith((".parquet", ".pq"))
+def fingerprint_of_folder(source: Source) -> str:
+    """A text that changes when a file of the folder, or of a folder in it, changes: names, sizes and times.
+
+    Raises:
+        UnreadableData: there is no such folder.
+    """
+    folder = Path(source.path)
+    if not folder.is_dir():
+        raise UnreadableData("no such folder", where=source.path)
+    files = sorted(file for file in folder.glob("*/*") if file.is_file())
+    told = [(file.relative_to(folder).as_posix(), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
+    return digest_of(told)
+
+
+def format_of(source: Source) -> str:
+    """The file's format, as far as its name or the spec tells; CSV where nothing does."""
+    if source.format:
+        return source.format
+    name = source.path.lower()
+    for compressed in COMPRESSIONS:
+        name = name.removesuffix(f".{compressed}")
+    return next((kind for ending, kind in ENDINGS.items() if name.endswith(ending)), "csv")
 
 
 def in_a_line(error: Exception) -> str:
@@ -173,6 +205,14 @@ def _read_parquet(file: Any) -> pd.DataFrame:
     frame: pd.DataFrame = pq.ParquetFile(file).read().to_pandas()
     named = [name for name in frame.index.names if name is not None]
     return frame.reset_index(named) if named else frame  # an index with a name is a column
+
+
+def _read_json(file: Any, source: Source, kind: str) -> pd.DataFrame:
+    text = file.read().decode(source.encoding)
+    records = [json.loads(line) for line in text.splitlines() if line.strip()] if kind == "jsonl" else json.loads(text)
+    if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
+        raise ValueError('expected a list of records, such as [{"text": "…", "label": 1}]')
+    return pd.DataFrame.from_records(records)
 
 
 def _no_such(error: OSError) -> str:

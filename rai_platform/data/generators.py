@@ -23,6 +23,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import multivariate_normal, norm
 
+from rai_platform.data.text_generators import prompts
+
 READINGS = ("income", "years_employed", "savings", "debt_to_income", "late_payments")
 NOISE = np.array([0.45, 1.2, 1.0, 1.1, 1.3])
 GAP_SHAPE = np.array([1.0, 0.5, 0.0, 0.0, 0.0])  # which readings carry the gap, and how much of it
@@ -134,4 +136,4 @@ def _gap(disparate_impact: float) -> float:
     return shift / float(SCORECARD @ GAP_SHAPE)
 
 
-GENERATORS: dict[str, Callable[..., pd.DataFrame]] = {"lending": lending}
+GENERATORS: dict[str, Callable[..., pd.DataFrame]] = {"lending": lending, "prompts": prompts}

@@ -9,13 +9,18 @@ import pandas as pd
 
 from rai_platform.data.columns import (
     as_text,
+    class_names,
+    class_numbers,
     group_of_rows,
     is_nested,
+    label_text,
     labels,
     must_be_comparable,
     typed_column,
     weights,
+    whole_column,
 )
+from rai_platform.data.images import as_images, fingerprints, is_packed
 from rai_platform.data.sample import Sample, crossed
 from rai_platform.data.sources import fingerprint, read_data, read_table
 from rai_platform.data.splitting import split_rows
@@ -51,22 +56,44 @@ def prepare_data(spec: ModelSpec) -> PreparedData:
     """
     table = read_data(spec.data)
     names = feature_names(spec, table)
+    _pack_images(table, spec)
+    classes = class_names(table[spec.data.target], spec.data)
     if (test_source := spec.split.test_table) is not None and not spec.predictions:
         test_table = read_table(test_source, missing=spec.data.missing, texts=_texts(table, spec))
+        _pack_images(test_table, spec)
         test_table = like(test_table, table, needed=needed_columns(spec, names), where=test_source.path)
         _must_have_the_labels(test_table[spec.data.target], table[spec.data.target], where=test_source.path)
-        telling = telling_columns(table, test_table)
-        training = to_sample(table, spec, names=names, telling=telling, source=spec.data.table)
-        test = to_sample(test_table, spec, names=names, telling=telling, source=test_source)
+        telling = telling_columns(table, test_table, free=spec.data.free_columns)
+        training = to_sample(table, spec, names=names, telling=telling, source=spec.data.table, classes=classes)
+        test = to_sample(test_table, spec, names=names, telling=telling, source=test_source, classes=classes)
+        _must_hold_every_label(training, classes)
         return PreparedData(training=training, test=test, training_table=table, test_table=test_table)
-    whole = to_sample(table, spec, names=names, telling=telling_columns(table), source=spec.data.table)
+    telling = telling_columns(table, free=spec.data.free_columns)
+    whole = to_sample(table, spec, names=names, telling=telling, source=spec.data.table, classes=classes)
     if spec.predictions:
         return PreparedData(training=None, test=whole, training_table=table, test_table=table)
     training_rows, test_rows = split_rows(spec.split, table, whole.y_true)
     training = whole.take(training_rows)
-    if len(set(training.y_true.tolist())) < 2:
-        raise UnsuitableData("the training rows hold only one of the two labels; split differently", where="split")
+    _must_hold_every_label(training, classes)
     return PreparedData(training=training, test=whole.take(test_rows), training_table=table, test_table=table)
+
+
+def _pack_images(table: pd.DataFrame, spec: ModelSpec) -> None:
+    """The column of images as the platform keeps them, in place."""
+    if (name := spec.data.image) is not None and name in table:
+        table[name] = as_images(table[name], where=f"data.image, column {name!r}")
+
+
+def _must_hold_every_label(training: Sample, classes: tuple[str, ...]) -> None:
+    held = set(training.y_true.tolist())
+    if not classes and len(held) < 2:
+        raise UnsuitableData("the training rows hold only one of the two labels; split differently", where="split")
+    if absent := [name for place, name in enumerate(classes) if place not in held]:
+        raise UnsuitableData(
+            f"no training row has the label {absent[0]!r}, so that it cannot be learned; split differently, or merge it "
+            "with another",
+            where="split",
+        )
 
 
 def feature_names(spec: ModelSpec, table: pd.DataFrame) -> tuple[str, ...]:
@@ -81,6 +108,8 @@ def feature_names(spec: ModelSpec, table: pd.DataFrame) -> tuple[str, ...]:
         "data.target": [data.target],
         "data.weight": [data.weight] if data.weight else [],
         "data.features": data.features or (),
+        "data.text": [data.text] if data.text else [],
+        "data.image": [data.image] if data.image else [],
         "data.exclude": data.exclude,
         "data.categories": data.categories,
         "sensitive_features": [feature.source_column for feature in spec.sensitive_features],
@@ -95,7 +124,9 @@ def feature_names(spec: ModelSpec, table: pd.DataFrame) -> tuple[str, ...]:
     if spec.predictions:
         return ()
     aside = {data.target, data.weight, *data.exclude, split.group_column}
-    if data.features is None:
+    if data.free_columns:
+        chosen = tuple(dict.fromkeys((*data.free_columns, *(data.features or ()))))
+    elif data.features is None:
         chosen = tuple(column for column in table.columns if column not in {*aside, split.time_column})
         _must_be_meant(chosen, aside, table)
     else:
@@ -149,7 +180,13 @@ def _must_have_the_labels(test: pd.Series, training: pd.Series, *, where: str) -
 
 
 def to_sample(
-    table: pd.DataFrame, spec: ModelSpec, *, names: tuple[str, ...], telling: tuple[str, ...], source: Source
+    table: pd.DataFrame,
+    spec: ModelSpec,
+    *,
+    names: tuple[str, ...],
+    telling: tuple[str, ...],
+    source: Source,
+    classes: tuple[str, ...] = (),
 ) -> Sample:
     """All rows of a table as a sample.
 
@@ -159,6 +196,7 @@ def to_sample(
         names: columns the model sees.
         telling: columns by which the same person is found twice.
         source: where the table came from.
+        classes: the labels, where there are several.
 
     Raises:
         UnsuitableData: the target has not two values, a column is empty, infinite or of an unknown type, a weight is
@@ -173,14 +211,18 @@ def to_sample(
     categories, group = spec.data.categories, spec.split.group_column
     typed, factors = (
         {
-            name: typed_column(table[name], where=f"{where}, column {name!r}", is_category=name in categories)
+            name: whole_column(table[name], is_image=name == spec.data.image, where=f"{where}, column {name!r}")
+            if name in spec.data.free_columns
+            else typed_column(table[name], where=f"{where}, column {name!r}", is_category=name in categories)
             for name in of
         }
         for where, of in (("data.features", names), ("legitimate_factors", spec.legitimate_factors))
     )
     return Sample(
         features=pd.DataFrame(typed, index=table.index),
-        y_true=labels(table[spec.data.target], spec.data),
+        y_true=class_numbers(table[spec.data.target], spec.data, classes)
+        if classes
+        else labels(table[spec.data.target], spec.data),
         sensitive_features=groups,
         weight=None if spec.data.weight is None else weights(table[spec.data.weight]),
         row_key=np.arange(len(table), dtype="int64"),
@@ -189,7 +231,18 @@ def to_sample(
         fingerprint=fingerprint(source),
         cluster=None if group is None else pd.factorize(table[group], use_na_sentinel=False)[0].astype("int64"),
         factors=pd.DataFrame(factors, index=table.index) if factors else None,
+        free=spec.data.free_columns,
+        classes=classes,
+        positive=_positive(table[spec.data.target], spec, classes),
     )
+
+
+def _positive(target: pd.Series, spec: ModelSpec, classes: tuple[str, ...]) -> int | None:
+    """The number of the label that is selected; None where none of several classes is."""
+    if not classes:
+        return 1
+    label = spec.data.positive_label
+    return None if label is None else classes.index(label_text(label, target))
 
 
 def like(
@@ -226,17 +279,18 @@ def like(
     return table
 
 
-def telling_columns(*tables: pd.DataFrame) -> tuple[str, ...]:
+def telling_columns(*tables: pd.DataFrame, free: tuple[str, ...] = ()) -> tuple[str, ...]:
     """The columns by which the same person is found twice.
 
-    They are those that every table has, but lists, and those that number the rows of every table.
+    They are those that every table has, but lists, and those that number the rows of every table; a text or an image, one of
+    ``free``, is no number even where no two are alike.
     """
     return tuple(
         column
         for column in tables[0].columns
         if all(column in table.columns for table in tables)
         and not any(is_nested(table[column]) for table in tables)
-        and not all(_numbers_the_rows(table[column]) for table in tables)
+        and (column in free or not all(_numbers_the_rows(table[column]) for table in tables))
     )
 
 
@@ -246,6 +300,8 @@ def normal_form(table: pd.DataFrame, columns: tuple[str, ...]) -> pd.DataFrame:
         {
             column: table[column].astype("float64")
             if pd.api.types.is_numeric_dtype(table[column])
+            else fingerprints(table[column])
+            if is_packed(table[column])
             else as_text(table[column])
             for column in columns
         },

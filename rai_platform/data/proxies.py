@@ -34,7 +34,7 @@ def find_proxies(
     """
     rng = np.random.default_rng(seed)
     rows = np.sort(rng.choice(sample.n, min(sample.n, MOST_ROWS), replace=False))
-    features = sample.features.iloc[rows].drop(columns=list(source_columns), errors="ignore")
+    features = sample.tabular.iloc[rows].drop(columns=list(source_columns), errors="ignore")
     cluster = None if sample.cluster is None else sample.cluster[rows]
     groups = sample.groups(feature).to_numpy(object)[rows]
     if features.shape[1] == 0:

@@ -13,13 +13,13 @@ class ColumnSummary:
 
     Attributes:
         name: the column.
-        kind: ``number`` or ``category``.
+        kind: ``number``, ``category``, or what is read as a whole: ``text``, ``image``.
         missing_rate: share of rows without a value.
         values: smallest, median and largest number, or the commonest categories, as text.
     """
 
     name: str
-    kind: Literal["number", "category"]
+    kind: Literal["number", "category", "text", "image"]
     missing_rate: float
     values: str
 
@@ -139,7 +139,7 @@ class DataReport:
         compared_with: digest of the training sample that test data were compared with; None for training data, and where
             nobody knows what was learned from.
         n: rows.
-        label_rate: share of rows with the positive label.
+        label_rate: share of rows with the positive label; where none of several classes is selected, with the commonest.
         columns: the features.
         violations: broken rules of the schema, most rows first.
         measured: values that a policy can limit, by metric; a metric that could not be measured is in ``not_estimable``.
@@ -149,6 +149,7 @@ class DataReport:
         missing: columns with missing values by group, by sensitive feature and intersection; of training data.
         proxies: how well groups can be told from the model's columns, by sensitive feature and intersection; of training
             data.
+        class_counts: rows by label, where there are several.
     """
 
     role: Literal["training", "test"]
@@ -164,3 +165,12 @@ class DataReport:
     against_others: dict[str, tuple[GroupAgainstOthers, ...]] = field(default_factory=dict)
     missing: dict[str, tuple[MissingByGroup, ...]] = field(default_factory=dict)
     proxies: dict[str, tuple[ProxyFinding, ...]] = field(default_factory=dict)
+    class_counts: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def commonest_label(self) -> int:
+        """The number of the label that most rows have."""
+        if not self.class_counts:
+            return int(self.label_rate >= 0.5)
+        counts = list(self.class_counts.values())
+        return counts.index(max(counts))

@@ -1,5 +1,6 @@
 """Rows about people, typed and digested: what a model learns from or is judged on."""
 
+import dataclasses
 import hashlib
 import io
 import json
@@ -25,8 +26,9 @@ class Sample:
     """Rows with their outcome, the groups they belong to, and where they came from.
 
     Attributes:
-        features: what the model sees (rows, features); numbers as int64 or float64, categories as text or None.
-        y_true: 1 where the row has the positive label, else 0 (rows,).
+        features: what the model sees (rows, features); numbers as int64 or float64, categories as text or None, texts, and
+            images as ``data.images`` packs them.
+        y_true: 1 where the row has the positive label, else 0; among several classes the place of its label (rows,).
         sensitive_features: the group of every row by declared sensitive feature, as text (rows, sensitive features);
             rows without a value are in the group ``(missing)``.
         weight: sampling weight (rows,), or None where all rows count the same.
@@ -36,6 +38,9 @@ class Sample:
         fingerprint: changes when the source changes.
         cluster: a number for the patient or household that the row is of (rows,); None where rows are independent.
         factors: the declared legitimate factors (rows, factors), in the types of features; None where none is declared.
+        free: the features that are read as a whole, a text or an image.
+        classes: the labels in the order of their numbers, where there are several; empty where a row is positive or not.
+        positive: the number of the label that is selected; None where none of several classes is.
     """
 
     features: "pd.DataFrame"
@@ -48,6 +53,23 @@ class Sample:
     fingerprint: str
     cluster: "npt.NDArray[np.int64] | None" = None
     factors: "pd.DataFrame | None" = None
+    free: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
+    positive: int | None = 1
+
+    @property
+    def tabular(self) -> "pd.DataFrame":
+        """The features that are numbers and categories (rows, features)."""
+        return self.features.drop(columns=list(self.free))
+
+    def one_against_rest(self) -> Self:
+        """The sample with two labels: the one that is selected, or the commonest where none is, and all others together."""
+        import numpy as np
+
+        if not self.classes:
+            return self
+        one = int(np.bincount(self.y_true).argmax()) if self.positive is None else self.positive
+        return dataclasses.replace(self, y_true=(self.y_true == one).astype("int8"), classes=(), positive=1)
 
     @property
     def n(self) -> int:
@@ -62,19 +84,20 @@ class Sample:
         for column in frame.columns:
             if column != "record":
                 _feed(digest, column, frame[column])
+        if self.classes:
+            digest.update(json.dumps([self.classes, self.positive]).encode())
         return digest.hexdigest()
 
     def take(self, rows: "npt.NDArray[np.int64]") -> Self:
         """The rows at the given positions, in that order."""
-        return type(self)(
+        return dataclasses.replace(
+            self,
             features=self.features.iloc[rows].reset_index(drop=True),
             y_true=self.y_true[rows],
             sensitive_features=self.sensitive_features.iloc[rows].reset_index(drop=True),
             weight=None if self.weight is None else self.weight[rows],
             row_key=self.row_key[rows],
             record=self.record[rows],
-            source=self.source,
-            fingerprint=self.fingerprint,
             cluster=None if self.cluster is None else self.cluster[rows],
             factors=None if self.factors is None else self.factors.iloc[rows].reset_index(drop=True),
         )
@@ -91,7 +114,10 @@ class Sample:
         import pyarrow.parquet as pq
 
         table = pa.Table.from_pandas(self._frame(), preserve_index=False)
-        about = json.dumps({"source": self.source, "fingerprint": self.fingerprint})
+        told: dict[str, object] = {"source": self.source, "fingerprint": self.fingerprint}
+        told |= {"free": self.free} if self.free else {}
+        told |= {"classes": self.classes, "positive": self.positive} if self.classes else {}
+        about = json.dumps(told)
         buffer = io.BytesIO()
         pq.write_table(table.replace_schema_metadata({b"rai_sample": about.encode()}), buffer, compression="zstd")
         return buffer.getvalue()
@@ -104,6 +130,7 @@ class Sample:
 
         table = pq.read_table(io.BytesIO(content))
         about = json.loads(table.schema.metadata[b"rai_sample"])
+        about |= {name: tuple(about[name]) for name in ("free", "classes") if name in about}
         frame = table.to_pandas()
         named = {
             prefix: [column for column in frame.columns if column.startswith(prefix)]
@@ -199,9 +226,10 @@ def _feed(digest: "hashlib._Hash", name: str, column: "pd.Series[Any]") -> None:
             values = np.where(np.isnan(values), np.nan, values) + 0.0
         digest.update(values.tobytes())
         return
-    text = pa.array(column, type=pa.large_string(), from_pandas=True)
+    is_bytes = len(column) > 0 and isinstance(column.iloc[0], bytes)
+    text = pa.array(column, type=pa.large_binary() if is_bytes else pa.large_string(), from_pandas=True)
     digest.update(np.asarray(text.is_null()).tobytes())
-    filled = text.fill_null("")
+    filled = text.fill_null(b"" if is_bytes else "")
     lengths = pa.compute.binary_length(filled)
     digest.update(np.asarray(lengths, dtype="<i8").tobytes())
-    digest.update("".join(filled.to_pylist()).encode())
+    digest.update(b"".join(filled.to_pylist()) if is_bytes else "".join(filled.to_pylist()).encode())

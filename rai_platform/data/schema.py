@@ -8,18 +8,21 @@ import pandas as pd
 import pandera.pandas as pa
 from pandera.errors import SchemaErrors
 
+from rai_platform.data.images import is_packed
 from rai_platform.data.report import Violation
 from rai_platform.errors import InvalidSpec
 
 LEEWAY = 0.1  # how far outside the range seen in training a number may lie, as a share of that range
 
 
-def infer_schema(features: pd.DataFrame) -> pa.DataFrameSchema:
+def infer_schema(features: pd.DataFrame, *, free: tuple[str, ...] = ()) -> pa.DataFrameSchema:
     """The schema that further rows should satisfy.
 
-    It asks for the types, categories and ranges of these rows, and for missing values only where these have some.
+    It asks for the types, categories and ranges of these rows, and for missing values only where these have some; of the columns
+    in ``free`` for texts, or for images of the size of these.
     """
-    return pa.DataFrameSchema({name: _column(features[name]) for name in features.columns}, strict=False)
+    columns = {name: _whole(features[name]) if name in free else _column(features[name]) for name in features.columns}
+    return pa.DataFrameSchema(columns, strict=False)
 
 
 def read_schema(path: str) -> pa.DataFrameSchema:
@@ -67,6 +70,15 @@ def check_schema(
             )
         return broken, tuple(sorted(violations, key=lambda violation: -violation.rows))
     return broken, ()
+
+
+def _whole(values: pd.Series) -> pa.Column:
+    if not is_packed(values):
+        return pa.Column(object, pa.Check(lambda texts: texts.str.strip() != "", name="is not empty"))
+    size = len(values.iloc[0])
+    return pa.Column(
+        object, pa.Check(lambda images: images.str.len() == size, name="has the size of the training images")
+    )
 
 
 def _column(values: pd.Series) -> pa.Column:

@@ -15,6 +15,7 @@ from rai_platform.data.bias import (
     strata_of,
 )
 from rai_platform.data.copies import people_of, repeated_share, seen_share
+from rai_platform.data.images import is_packed, unpack
 from rai_platform.data.preparation import PreparedData, normal_form, telling_columns
 from rai_platform.data.proxies import find_proxies
 from rai_platform.data.repeats import not_by_chance
@@ -59,7 +60,7 @@ def screen_test_data(prepared: PreparedData, spec: ModelSpec) -> DataReport:
     if training is None:
         why = "predictions alone: nobody knows what their model learned from"
         return _report("test", sample, spec, declared, repeated, {"leakage_rate": why})
-    inferred = check_schema(sample.features, infer_schema(training.features))
+    inferred = check_schema(sample.features, infer_schema(training.features, free=training.free))
     learned = _copied(training, prepared, prepared.training_table)
     measured = {**repeated, "leakage_rate": _leakage_rate(sample, training, learned)}
     report = _report("test", sample, spec, _both(inferred, declared), measured, {})
@@ -68,7 +69,7 @@ def screen_test_data(prepared: PreparedData, spec: ModelSpec) -> DataReport:
 
 def _against_others(sample: Sample, table: pd.DataFrame, spec: ModelSpec) -> dict[str, tuple[GroupAgainstOthers, ...]]:
     """Every group against everybody else; reference and strata are declared of single features, not of intersections."""
-    found = {}
+    sample, found = sample.one_against_rest(), {}
     for feature in spec.sensitive_features:
         must_be_of_these_groups(feature, sample.groups(feature.name))
         strata = strata_of(feature, table)
@@ -109,25 +110,26 @@ def _report(
     measured: dict[str, Estimate],
     not_estimable: dict[str, str],
 ) -> DataReport:
-    sound = _is_sound(sample)
+    sound, two = _is_sound(sample), sample.one_against_rest()
     broken, violations = _both(sound, found)
     measured = {"schema_violation_rate": Exact(value=float(broken.mean()), n=sample.n), **measured}
     return DataReport(
         role="training" if role == "training" else "test",
         data_digest=sample.digest,
         n=sample.n,
-        label_rate=float(np.average(sample.y_true, weights=sample.weight)),
-        columns=tuple(_summary(sample.features[name]) for name in sample.features),
+        label_rate=float(np.average(two.y_true, weights=sample.weight)),
+        columns=tuple(_summary(sample.features[name], is_whole=name in sample.free) for name in sample.features),
+        class_counts={name: int((sample.y_true == place).sum()) for place, name in enumerate(sample.classes)},
         violations=violations,
         measured=measured,
         not_estimable=not_estimable,
-        groups={feature: _group_labels(sample, feature) for feature in spec.group_features},
+        groups={feature: _group_labels(two, feature) for feature in spec.group_features},
     )
 
 
 def _copied(sample: Sample, prepared: PreparedData, table: pd.DataFrame) -> npt.NDArray[np.uint64]:
     """The sample's records that nobody else is expected to have by chance."""
-    telling = telling_columns(prepared.training_table, prepared.test_table)
+    telling = telling_columns(prepared.training_table, prepared.test_table, free=sample.free)
     return not_by_chance(normal_form(table.iloc[sample.row_key], telling), sample.record)
 
 
@@ -153,7 +155,22 @@ def _is_sound(sample: Sample) -> Found:
     return empty, told if empty.any() else ()
 
 
-def _summary(column: pd.Series) -> ColumnSummary:
+def _whole(column: pd.Series) -> ColumnSummary:
+    if is_packed(column):
+        pixels = unpack(column, where=str(column.name))
+        _, height, width, channels = pixels.shape
+        lit = f"{pixels.mean() / 255:.0%} of full light on average"
+        return ColumnSummary(
+            name=str(column.name), kind="image", missing_rate=0.0, values=f"{height} x {width} x {channels}, {lit}"
+        )
+    words = column.str.split().str.len()
+    told = f"{words.min()} to {words.max()} words, median {words.median():g}"
+    return ColumnSummary(name=str(column.name), kind="text", missing_rate=0.0, values=told)
+
+
+def _summary(column: pd.Series, *, is_whole: bool) -> ColumnSummary:
+    if is_whole:
+        return _whole(column)
     missing_rate = float(column.isna().mean())
     kind: Literal["number", "category"] = "category" if column.dtype == object else "number"
     if missing_rate == 1:

@@ -10,12 +10,15 @@ import numpy as np
 import pandas as pd
 
 from rai_platform.data.columns import cell_text
-from rai_platform.data.files import fingerprint_of_file, in_a_line, is_parquet, read_file
+from rai_platform.data.files import fingerprint_of_file, fingerprint_of_folder, format_of, in_a_line, read_file
 from rai_platform.data.generators import GENERATORS
+from rai_platform.data.image_files import read_folder, read_idx, read_npz
+from rai_platform.data.images import pack_all
 from rai_platform.errors import UnknownColumn, UnreadableData, did_you_mean
 from rai_platform.spec.data import Cell, DataSpec, Source
 from rai_platform.spec.digests import digest_of
 
+LIGHTEST_DIGIT = 16  # of the grey levels in scikit-learn's digits
 WRITABLE = (str, bool, int, float, decimal.Decimal, np.generic)  # what a replacement may stand for
 
 
@@ -36,7 +39,8 @@ def read_table(source: Source, *, missing: tuple[str, ...] = (), texts: Collecti
         UnreadableData: nothing is there, it is empty, or it is not in the format it claims.
         UnknownColumn: a column under ``source.replace`` is not in the table.
     """
-    reader = {"sklearn": _read_sklearn, "openml": _read_openml, "generator": _read_generator}.get(source.scheme)
+    named = {"sklearn": _read_sklearn, "openml": _read_openml, "generator": _read_generator}.get(source.scheme)
+    reader = named or {"npz": read_npz, "idx": read_idx, "folder": read_folder}.get(format_of(source))
     frame = reader(source) if reader else read_file(source, missing=missing, texts=texts)
     if frame.empty:
         raise UnreadableData("expected rows, got none", where=source.path)
@@ -44,7 +48,7 @@ def read_table(source: Source, *, missing: tuple[str, ...] = (), texts: Collecti
     if not frame.columns.is_unique:
         doubled = frame.columns[frame.columns.duplicated()][0]
         raise UnreadableData(f"two columns are called {doubled!r}; give each a name of its own", where=source.path)
-    if missing and (reader or is_parquet(source)):
+    if missing and (reader or format_of(source) != "csv"):
         frame = frame.apply(_without, missing=missing)
     for column, replacements in source.replace.items():
         if column not in frame.columns:
@@ -61,6 +65,10 @@ def fingerprint(source: Source) -> str:
     """
     if source.scheme:
         return digest_of(source.path)
+    if format_of(source) == "folder":
+        return fingerprint_of_folder(source)
+    if source.labels is not None:
+        return digest_of([fingerprint_of_file(source), fingerprint_of_file(Source(path=source.labels))])
     return fingerprint_of_file(source)
 
 
@@ -97,6 +105,10 @@ def _read_sklearn(source: Source) -> pd.DataFrame:
     import sklearn.datasets
 
     name, options = _name_and_options(source)
+    if name == "digits" and not options:
+        digits = sklearn.datasets.load_digits()
+        pixels = np.round(digits.images * (255 / LIGHTEST_DIGIT)).astype("uint8")[:, :, :, None]
+        return pd.DataFrame({"image": pd.Series(pack_all(pixels), dtype=object), "label": digits.target})
     if options:
         raise UnreadableData(f"scikit-learn's datasets take no options, got {', '.join(options)}", where=source.path)
     loaders: dict[str, Callable[..., Any]] = {
@@ -105,7 +117,7 @@ def _read_sklearn(source: Source) -> pd.DataFrame:
     }
     if name not in loaders:
         raise UnreadableData(
-            f"no dataset {name!r}{did_you_mean(name, loaders)}; datasets: {', '.join(sorted(loaders))}",
+            f"no dataset {name!r}{did_you_mean(name, [*loaders, 'digits'])}; datasets: {', '.join(sorted([*loaders, 'digits']))}",
             where=source.path,
         )
     try:

@@ -61,6 +61,8 @@ def method_for(model: TrainedModel) -> Method:
     """The exact method where there is one for this model, else ``permutation``."""
     if model.manifest.composition not in ("single", "group_thresholds") or PREPROCESSING not in model.parts:
         return "permutation"
+    if model.manifest.classes:  # a sum of trees for each class, of whose softmax nothing is exact
+        return "permutation"
     if REMOVAL in model.parts:  # the estimator does not see the columns that features are encoded as
         return "permutation"
     estimator = model.estimators[0]

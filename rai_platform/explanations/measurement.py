@@ -46,6 +46,8 @@ def explain(
         seed: of the choice of rows and of the permutations.
         code_version: of the measuring code.
     """
+    if model.manifest.classes:
+        model = dataclasses.replace(model, focus=_focus(sample))
     rng = np.random.default_rng(seed)
     method = method_for(model)
     explained = sample.take(np.sort(rng.choice(sample.n, min(sample.n, EXPLAINED_ROWS[method]), replace=False)))
@@ -61,6 +63,11 @@ def explain(
         model, found, explained, sample, order=order, group_features=group_features, training=training, seed=seed
     )
     return dataclasses.replace(report, group_features=model.manifest.group_features, examination=examination)
+
+
+def _focus(sample: Sample) -> int:
+    """The number of the class whose chance is explained: the one that is selected, or the commonest where none is."""
+    return int(np.bincount(sample.y_true).argmax()) if sample.positive is None else sample.positive
 
 
 def _strongest_first(found: Attributions, explained: Sample) -> Integers:

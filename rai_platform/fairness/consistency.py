@@ -17,6 +17,7 @@ NEIGHBOURS = 5  # as in AI Fairness 360
 MOST_SEARCHED = 20_000  # people; a search among more takes minutes where the table is wide
 MOST_JUDGED = 10_000  # people; so many are known to half a point or better
 
+NOTHING_TABULAR = "how near two texts or two images are is not what people are alike in"
 NO_FEATURES = "nobody knows what people are alike in: predictions alone come without features"
 
 Floats = npt.NDArray[np.float64]
@@ -44,11 +45,11 @@ def measure_consistency(
 
     Source: Zemel et al., Learning fair representations, ICML 2013, section 4.2.
     """
-    names = [str(name) for name in sample.features]
+    names = [str(name) for name in sample.tabular]
     columns = [name for name in names if name not in protected and not sample.features[name].isna().all()]
     about = Consistency(columns=tuple(columns), left_out=tuple(name for name in names if name in protected))
     if not names:
-        return replace(about, why_not=NO_FEATURES)
+        return replace(about, why_not=NOTHING_TABULAR if sample.free else NO_FEATURES)
     if not columns:
         return replace(about, why_not="nothing but protected attributes is known about people")
     if sample.n <= NEIGHBOURS:

@@ -103,7 +103,7 @@ def flip_attribute(
                 gained=int((changed & member & (decided == 0)).sum()),
                 lost=int((changed & member & (decided == 1)).sum()),
             )
-            for group in crossing.targets
+            for group in (() if manifest.classes else crossing.targets)  # between several classes there is no direction
         ),
     )
 

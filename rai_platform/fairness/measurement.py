@@ -1,5 +1,6 @@
 """What each group of people receives from a model: counted once, and searched for people whom nobody named."""
 
+import dataclasses
 from collections.abc import Mapping
 
 import numpy as np
@@ -54,6 +55,8 @@ def measure_fairness(
         UnsuitableData: a feature has more groups than anybody can compare.
     """
     must_match(predictions, sample)
+    answered = predictions
+    predictions, sample = _with_two_labels(predictions, sample)
     counted = _counted(predictions, sample)
     held_in = {str(name): str(name) for name in sample.sensitive_features} | dict(columns or {})
     crossed = {
@@ -82,11 +85,29 @@ def measure_fairness(
         conditional=_conditional(predictions, sample),
         consistency=measure_consistency(predictions, sample, protected=set(held_in.values()), seed=seed),
         flips={
-            feature: flip_attribute(model, predictions, sample, feature, columns=held_in, seed=seed)
+            feature: flip_attribute(model, answered, sample, feature, columns=held_in, seed=seed)
             for feature in features
         },
         code_version=code_version,
+        compared_by="right" if answered.y_proba is not None and sample.positive is None else "selected",
     )
+
+
+def _with_two_labels(predictions: Predictions, sample: Sample) -> tuple[Predictions, Sample]:
+    """Decisions and labels as two: for one of several classes or for another; where none is selected, right or wrong."""
+    if not sample.classes:
+        return predictions, sample
+    if sample.positive is None:
+        right = (predictions.y_pred == sample.y_true).astype("int8")
+        everybody = dataclasses.replace(sample, y_true=np.ones(sample.n, dtype="int8"), classes=())
+        return dataclasses.replace(predictions, y_pred=right, y_score=None), everybody
+    chances = predictions.y_proba
+    two = dataclasses.replace(
+        predictions,
+        y_pred=(predictions.y_pred == sample.positive).astype("int8"),
+        y_score=None if chances is None else chances[:, sample.positive],
+    )
+    return two, sample.one_against_rest()
 
 
 def _counted(predictions: Predictions, sample: Sample) -> Tabulation:
@@ -152,10 +173,12 @@ def _discoveries(predictions: Predictions, sample: Sample, seed: int) -> tuple[D
     if len(rows) > MOST_SEARCHED:
         rows = np.sort(rng.choice(rows, MOST_SEARCHED, replace=False))
     sensitive = sample.sensitive_features
-    others = [name for name in sample.features if name not in sensitive]
-    table = pd.concat([sensitive, sample.features[others]], axis=1).iloc[rows].reset_index(drop=True)
+    known = sample.tabular
+    others = [name for name in known if name not in sensitive]
+    table = pd.concat([sensitive, known[others]], axis=1).iloc[rows].reset_index(drop=True)
     attributes = encode_attributes(table)
     return tuple(
         discover(attributes, rate, sample.y_true[rows], predictions.y_pred[rows], support=SUPPORT, seed=seed)
-        for rate in (SELECTION_RATE, ERROR_RATE)
+        for rate in ((ERROR_RATE,) if sample.positive is None else (SELECTION_RATE, ERROR_RATE))
+        if table.shape[1]
     )

@@ -10,6 +10,8 @@ from typing import Literal
 
 from rai_platform.fairness.cells import Cells
 from rai_platform.fairness.rates import (
+    ACCURACY,
+    ERROR_RATE,
     FALSE_POSITIVE_RATE,
     RATES,
     SELECTION_RATE,
@@ -57,6 +59,13 @@ DISPARITIES: dict[str, Disparity] = {
         ),
     )
 }
+
+OF_RIGHT_ANSWERS = (ACCURACY, ERROR_RATE)  # rates that need no label to be the selected one
+
+
+def is_about_right_answers(name: str) -> bool:
+    """Whether a disparity has a meaning where none of several classes is the one to be selected."""
+    return name in DISPARITIES and set(DISPARITIES[name].rates) <= set(OF_RIGHT_ANSWERS)
 
 
 def against(cells: Cells, rate: Rate, group: str, reference: str) -> tuple[float, float | None] | None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Self
+from typing import Literal, Self
 
 from rai_platform.data.sample import Sample
 from rai_platform.errors import EvidenceMismatch
@@ -218,6 +218,8 @@ class FairnessReport:
         consistency: how far people who are alike get the same decision.
         flips: who gets another decision when a protected attribute alone is changed, by feature.
         code_version: of the measuring code.
+        compared_by: what groups receive: being ``selected``, or, where none of several classes is, a ``right`` answer. Of the
+            cells of the second kind every row counts as positive, and a right answer as selected.
     """
 
     subject: Subject
@@ -234,6 +236,7 @@ class FairnessReport:
     consistency: Consistency | None = None
     flips: dict[str, AttributeFlip] = field(default_factory=dict)
     code_version: str
+    compared_by: Literal["selected", "right"] = "selected"
 
 
 def must_match(predictions: Predictions, sample: Sample) -> None:

@@ -8,21 +8,20 @@ from sklearn.metrics import roc_curve
 
 from rai_platform.data.sample import Sample
 from rai_platform.fairness.report import must_match
+from rai_platform.performance.calibration import calibration_bins, expected_calibration_error
+from rai_platform.performance.classes import measure_classes
 from rai_platform.performance.report import CalibrationBin, PerformanceReport
 from rai_platform.statistics.areas import roc_auc
 from rai_platform.statistics.clusters import clustered_variance
 from rai_platform.statistics.estimates import (
     Estimate,
     NormalEstimate,
-    Replicates,
     paired_difference,
     weighted_mean,
     weighted_proportion,
 )
 from rai_platform.training.predictions import Predictions
 
-BINS = 10
-REPLICATES = 1000
 ROC_POINTS = 100
 NO_SCORES = "only decisions are known, no scores"
 LEAST_PROBABILITY = float(np.finfo(np.float64).eps)  # the clip that scikit-learn's log_loss applies to float64
@@ -38,7 +37,7 @@ def measure_performance(
     Args:
         predictions: of one model on the sample.
         sample: the test data.
-        majority_label: the commonest label in training; that of the sample where None.
+        majority_label: the commonest label in training, by its number; that of the sample where None.
         seed: of the bootstrap.
         code_version: of the measuring code.
 
@@ -46,6 +45,11 @@ def measure_performance(
         EvidenceMismatch: the predictions are about other data.
     """
     must_match(predictions, sample)
+    if predictions.y_proba is not None:
+        commonest = int(np.bincount(sample.y_true).argmax()) if majority_label is None else majority_label
+        return measure_classes(
+            predictions, sample, predictions.y_proba, majority=commonest, seed=seed, code_version=code_version
+        )
     y_true, weight, cluster = sample.y_true, sample.weight, sample.cluster
     label_rate = float(np.average(y_true, weights=weight))
     majority = majority_label if majority_label is not None else int(label_rate >= 0.5)
@@ -113,55 +117,6 @@ def balanced_accuracy(
             influence[mine] = w[mine] * (right[mine] - rate.value) / w[mine].sum() / 2
         variance = max(variance, clustered_variance(influence, cluster))
     return NormalEstimate(value=value, standard_error=math.sqrt(variance), n=len(right), most=1.0)
-
-
-def calibration_bins(
-    y_score: Floats,
-    y_true: npt.NDArray[np.int8],
-    weight: Floats | None,
-    cluster: npt.NDArray[np.int64] | None = None,
-) -> tuple[CalibrationBin, ...]:
-    """Score against observed rate over ten bins of equal width; empty bins are left out."""
-    which = np.minimum((y_score * BINS).astype("int64"), BINS - 1)
-    found = []
-    for number in range(BINS):
-        member = which == number
-        if member.any():
-            inside = None if weight is None else weight[member]
-            found.append(
-                CalibrationBin(
-                    share=float(np.average(member, weights=weight)),
-                    mean_score=float(np.average(y_score[member], weights=inside)),
-                    observed=weighted_proportion(
-                        y_true[member] == 1, inside, None if cluster is None else cluster[member]
-                    ),
-                )
-            )
-    return tuple(found)
-
-
-def expected_calibration_error(bins: tuple[CalibrationBin, ...], *, seed: int) -> Replicates:
-    """The mean distance of score and observed rate over the bins, each counting by its share of the rows.
-
-    Its bounds come from drawing the counts of the bins again. The distance is never negative, so drawing again adds to
-    it: the upper bound errs on the side of caution.
-
-    Source: Naeini, Cooper and Hauskrecht, Obtaining well calibrated probabilities using Bayesian binning, AAAI 2015.
-    """
-    size = np.array([bin_.observed.trials for bin_ in bins])
-    said = np.array([bin_.mean_score for bin_ in bins])
-    rate = np.array([bin_.observed.value for bin_ in bins])
-    share = np.array([bin_.share for bin_ in bins])
-    rng = np.random.default_rng(seed)
-    drawn_sizes = rng.multinomial(round(size.sum()), size / size.sum(), size=REPLICATES)
-    drawn = rng.binomial(drawn_sizes, rate) / np.maximum(drawn_sizes, 1)
-    drawn_shares = drawn_sizes * share / size
-    replicates = np.sum(drawn_shares * np.abs(drawn - said), axis=1) / drawn_shares.sum(axis=1)
-    return Replicates(
-        value=float(np.average(np.abs(rate - said), weights=share)),
-        replicates=tuple(np.sort(replicates).tolist()),
-        n=sum(bin_.observed.n for bin_ in bins),
-    )
 
 
 def _probability_metrics(

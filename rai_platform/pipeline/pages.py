@@ -29,6 +29,7 @@ from rai_platform.pipeline.releasing import Released
 from rai_platform.pipeline.values import LEDGER_ENTRY, Page
 from rai_platform.release.finding import in_words
 from rai_platform.robustness.report import RobustnessScores
+from rai_platform.spec.modality import MODALITIES
 from rai_platform.spec.policy import Policy, requirement_for
 from rai_platform.spec.reading import ModelDefinition
 from rai_platform.spec.verdict import Verdict
@@ -189,7 +190,8 @@ def _performance_page(report: PerformanceReport) -> Page:
     from rai_platform.card.figures import performance_figures
     from rai_platform.card.plots import draw_calibration_and_roc
 
-    curves = picture("ROC curve and calibration", draw_calibration_and_roc(report, kind="png"))
+    title = "classes and calibration" if report.classes else "ROC curve and calibration"
+    curves = picture(title, draw_calibration_and_roc(report, kind="png"))
     return {
         "figures": table([{"metric": in_words(item.name), **_measured(item)} for item in performance_figures(report)]),
         "accuracy of one fixed answer": number(report.majority_accuracy.value),
@@ -208,7 +210,10 @@ def _fairness_page(report: FairnessReport, definition: ModelDefinition) -> Page:
     for section in fairness_sections(report, definition):
         name = in_words(section.feature)
         page[f"selection rates by {name}"] = table(
-            [{"group": row.group, "n": f"{row.n:,}", **_measured(row.rate("selection_rate"))} for row in section.groups]
+            [
+                {"group": row.group, "n": f"{row.n:,}", **_measured(row.rate(section.rate_names[0]))}
+                for row in section.groups
+            ]
         )
         page[f"all about {name}"] = text(
             *(_group_pictures(section, policy) if section.groups else ()),
@@ -360,7 +365,9 @@ def _group_pictures(section: FeatureFairness, policy: Policy) -> Iterator[str]:
     from rai_platform.card.group_plots import draw_calibration, draw_confusion, draw_groups
 
     name, least = in_words(section.feature), policy.minimum_group_size
-    rule = requirement_for(policy, "disparate_impact", section.feature)
+    if not section.by_selection:
+        return
+    rule = requirement_for(policy, "disparate_impact", section.feature, MODALITIES)
     limit = rule.min if rule and rule.severity != "off" else None
     yield picture(f"rates by {name}", draw_groups(section, four_fifths=limit, kind="png", minimum_group_size=least))
     yield picture(

@@ -156,7 +156,7 @@ def performance_report(step: Step, candidate_model: Candidate, predictions: Pred
     report = measure_performance(
         predictions,
         test_data,
-        majority_label=None if learned is None else int(learned.label_rate >= 0.5),
+        majority_label=None if learned is None else learned.commonest_label,
         seed=seed_for(predictions.subject, "performance_report"),
         code_version=code_version("performance_report"),
     )
@@ -296,8 +296,9 @@ def _must_fit_the_adversary(step: Step, test: Sample) -> None:
     """
     from rai_platform.robustness.declaring import feasible_set
 
-    if not step.definition.spec.predictions:
-        feasible_set(step.definition.spec.adversary, test.features, left_alone=_left_alone(step, test))
+    if not step.definition.spec.predictions and not test.tabular.empty:
+        alone = (*_left_alone(step, test), *test.free)
+        feasible_set(step.definition.spec.adversary, test.features, left_alone=alone)
 
 
 def _screened(step: Step, sample: Sample | None, report: Any) -> Produced:

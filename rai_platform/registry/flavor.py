@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 from pydantic import TypeAdapter, ValidationError
 
@@ -34,7 +35,13 @@ class ReleasedModel:
         self._model = model
 
     def predict(self, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:  # noqa: ARG002 - MLflow passes it
-        """``score`` and ``decision`` for every row."""
+        """``score`` and ``decision`` for every row; of several classes, the label decided for and the chance of each."""
+        classes = self._model.manifest.classes
+        if classes:
+            chances = pd.DataFrame(
+                self._model.probabilities(model_input), columns=[f"chance_{name}" for name in classes]
+            )
+            return chances.assign(decision=np.array(classes, dtype=object)[chances.to_numpy().argmax(axis=1)])
         return pd.DataFrame(
             {"score": self._model.score(model_input), "decision": self._model.decide(model_input, model_input)}
         )
@@ -64,7 +71,8 @@ def read_release(folder: Path, key: "Key") -> TrainedModel:
         candidate = CANDIDATE.validate_json((folder / CANDIDATE_FILE).read_bytes())
         must_be_certified(candidate, _envelope(folder), _digests(folder, candidate), key)
         return _asked(
-            candidate, lambda: verified_files(candidate, lambda name, _: (folder / f"{name}.skops").read_bytes())
+            candidate,
+            lambda: verified_files(candidate, lambda name, _: (folder / candidate.file_name(name)).read_bytes()),
         )
     except FileNotFoundError as error:
         raise TamperedArtifact(f"the release lacks {Path(error.filename).name}", where=str(folder)) from None
@@ -125,4 +133,6 @@ def _envelope(folder: Path) -> dict[str, Any]:
 
 
 def _digests(folder: Path, candidate: Candidate) -> dict[str, str]:
-    return {name: hashlib.sha256((folder / f"{name}.skops").read_bytes()).hexdigest() for name in candidate.files}
+    return {
+        name: hashlib.sha256((folder / candidate.file_name(name)).read_bytes()).hexdigest() for name in candidate.files
+    }

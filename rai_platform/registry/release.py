@@ -55,7 +55,7 @@ def write_release(
         data.mkdir()
         (data / CANDIDATE_FILE).write_bytes(CANDIDATE.dump_json(candidate, indent=1))
         for name, content in files.items():
-            (data / f"{name}.skops").write_bytes(content)
+            (data / candidate.file_name(name)).write_bytes(content)
         mlflow.pyfunc.save_model(
             str(folder),
             loader_module="rai_platform.registry.flavor",

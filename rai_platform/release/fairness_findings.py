@@ -4,7 +4,7 @@ import numpy as np
 
 from rai_platform.fairness.comparison import BEST, LARGEST
 from rai_platform.fairness.disparities import MeasuredDisparity, measure_disparity, visible_in_words
-from rai_platform.fairness.metrics import DISPARITIES
+from rai_platform.fairness.metrics import DISPARITIES, is_about_right_answers
 from rai_platform.fairness.report import Discovery, FairnessReport
 from rai_platform.release.finding import Finding, Levels, bounds_of, in_words, not_in_report, nothing, number, overall
 from rai_platform.spec.policy import Policy, Reference, ReferenceGroup
@@ -19,6 +19,12 @@ OF_SUBGROUPS = {"subgroup_selection_rate_gap": "selection_rate", "subgroup_error
 def find_in_fairness(check: RequiredCheck, report: FairnessReport, levels: Levels, policy: Policy) -> Finding:
     """What the report says about the metric that a check is about."""
     name, feature = check.requirement.metric, check.sensitive_feature
+    needs_a_label = name not in ("attribute_flip_rate", "subgroup_error_rate_gap") and not is_about_right_answers(name)
+    if report.compared_by == "right" and needs_a_label:
+        return nothing(
+            "not defined among several classes of which none is the one to be selected: name it as `data.positive_label`, or "
+            "judge accuracy_difference"
+        )
     if name in OF_SUBGROUPS:
         return _subgroups(check, report, levels)
     if name == "consistency":

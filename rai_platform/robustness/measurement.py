@@ -1,6 +1,6 @@
 """Accuracy of a tabular model on tables that were changed."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -9,8 +9,16 @@ import pandas as pd
 from rai_platform.data.sample import Sample
 from rai_platform.errors import UnscorableRows
 from rai_platform.robustness.attack_measurement import measure_constrained_attack
+from rai_platform.robustness.attack_report import ConstrainedAttack
 from rai_platform.robustness.perturbations import PERTURB, STRENGTHS, can_change, signed, stream, touched_columns
-from rai_platform.robustness.report import NO_COLUMN, ONE_VALUE, Perturbation, RobustnessScore, RobustnessScores
+from rai_platform.robustness.report import (
+    NO_COLUMN,
+    NOT_A_TABLE,
+    ONE_VALUE,
+    Perturbation,
+    RobustnessScore,
+    RobustnessScores,
+)
 from rai_platform.spec.adversary import Adversary
 from rai_platform.spec.subject import Subject
 from rai_platform.statistics.estimates import Proportion, paired_difference, weighted_proportion
@@ -45,12 +53,14 @@ def measure_robustness(
         InvalidSpec: the declaration of the adversary does not fit the sample.
     """
     before = model.decide(sample.features, sample.sensitive_features)
+    left_alone = (*left_alone, *sample.free)  # a text or an image is not changed as a cell of a table is
     scores: list[RobustnessScore] = []
     not_estimable: dict[str, str] = {}
     for perturbation, usual in STRENGTHS.items():
         columns = touched_columns(perturbation, sample.features, left_alone)
         if not any(can_change(perturbation, sample.features[name]) for name in columns):
-            not_estimable[perturbation] = ONE_VALUE if columns else NO_COLUMN
+            nothing = NOT_A_TABLE if sample.tabular.empty else NO_COLUMN
+            not_estimable[perturbation] = ONE_VALUE if columns else nothing
             continue
         strengths = sorted({*usual, *extra_strengths.get(perturbation, set())})
         try:
@@ -73,14 +83,29 @@ def measure_robustness(
         code_version=code_version,
         attack=None
         if adversary is None
-        else measure_constrained_attack(
-            model,
-            sample,
-            adversary,
-            left_alone=left_alone,
-            extra_budgets=extra_strengths.get("constrained_attack", ()),
-            seed=seed,
+        else _attacked(
+            model, sample, adversary, left_alone, extra_budgets=extra_strengths.get("constrained_attack", ()), seed=seed
         ),
+    )
+
+
+def _attacked(
+    model: TrainedModel,
+    sample: Sample,
+    adversary: Adversary,
+    left_alone: tuple[str, ...],
+    *,
+    extra_budgets: Collection[float],
+    seed: int,
+) -> ConstrainedAttack:
+    if sample.tabular.empty:
+        return ConstrainedAttack(not_possible=NOT_A_TABLE)
+    if sample.classes:
+        return ConstrainedAttack(
+            not_possible="these attacks turn a decision between two labels, and there are several classes"
+        )
+    return measure_constrained_attack(
+        model, sample, adversary, left_alone=left_alone, extra_budgets=extra_budgets, seed=seed
     )
 
 

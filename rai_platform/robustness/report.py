@@ -9,6 +9,7 @@ from rai_platform.statistics.estimates import PairedDifference, Proportion
 
 Perturbation = Literal["noise", "missing_values", "category_swaps", "shift"]
 NO_COLUMN = "the model sees no column that it would change"  # of a perturbation that cannot happen to a model
+NOT_A_TABLE = "the model sees a text or an image, and this changes the cells of a table"
 ONE_VALUE = (
     "every column that it would change holds one value alone in these data: judge on others, or exclude the columns"
 )

@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from rai_platform.spec.modality import Modality
 from rai_platform.spec.policy import Strict
 
 Cell = str | bool | int | float
@@ -14,16 +15,20 @@ LEEWAY = 0.01  # of shares that were rounded before they were written down
 
 
 class Source(Strict):
-    """A table: a CSV or Parquet file or URL, a scikit-learn or OpenML dataset, or an embedded generator.
+    """A table: a CSV, Parquet or JSON file or URL, images, a scikit-learn or OpenML dataset, or an embedded generator.
 
     ``sklearn:breast_cancer``, ``openml:adult?version=2`` and ``generator:lending?rows=20000&seed=1`` name datasets;
     everything else is a path, relative to the YAML, or a URL that fsspec knows.
     """
 
     path: Location
-    format: Literal["csv", "parquet"] | None = Field(
-        default=None, description="By the file's name where it is not given."
+    format: Literal["csv", "parquet", "json", "jsonl", "npz", "idx", "folder"] | None = Field(
+        default=None,
+        description="By the file's name where it is not given. `json`: a list of records; `jsonl`: one record a line; `npz`: "
+        "arrays, those of three or four dimensions are images; `idx`: images with their `labels`; `folder`: pictures in one "
+        "folder for each label. The last two give the columns `image` and `label`.",
     )
+    labels: Location | None = Field(default=None, description="The IDX file of the labels of an IDX file of images.")
     separator: str = Field(default=",", description="One character between the columns of a CSV.")
     decimal: str = Field(default=".", description="The decimal sign of the numbers in a CSV.")
     thousands: str | None = Field(default=None, description="The sign between the thousands of the numbers in a CSV.")
@@ -73,7 +78,20 @@ class DataSpec(Strict):
 
     source: Location | Source
     target: str = Field(description="The column with the outcome.")
-    positive_label: Cell = Field(default=1, description="The value of the target that the model is to select.")
+    positive_label: Cell | None = Field(
+        default=None,
+        description="The value of the target that the model is to select; 1 where there are two labels. Among `classes`, the "
+        "label that groups of people are compared by; none by default.",
+    )
+    classes: Literal["all"] | tuple[Cell, ...] | None = Field(
+        default=None,
+        description="More than two labels to tell apart: their values, or `all` that the training data hold.",
+    )
+    text: str | None = Field(
+        default=None,
+        description="A column of texts that are read as a whole; the one feature, unless `features` lists others.",
+    )
+    image: str | None = Field(default=None, description="A column of images; the one feature.")
     features: tuple[str, ...] | None = Field(
         default=None, description="The columns the model sees; every other column than target and weight by default."
     )
@@ -87,10 +105,44 @@ class DataSpec(Strict):
     missing: tuple[str, ...] = Field(default=(), description="Texts that stand for a missing value, such as `?`.")
     rules: str | None = Field(default=None, description="A pandera schema (YAML) that the table must satisfy.")
 
+    @model_validator(mode="after")
+    def _is_read_in_one_way(self) -> Self:
+        if self.image is not None and (self.text is not None or self.features not in (None, (self.image,))):
+            raise ValueError("an image is read alone: leave out `text` and `features` beside `image`")
+        for column in self.free_columns:
+            if column in (self.target, self.weight, *self.exclude, *self.categories):
+                raise ValueError(
+                    f"{column!r} is read as a whole, and cannot be target, weight, excluded or a category as well"
+                )
+        if self.classes is not None and self.classes != "all":
+            named = [str(each) for each in self.classes]
+            if len(set(named)) < len(named) or len(named) < 2:
+                raise ValueError(f"`classes` are two or more different labels, got {list(self.classes)}")
+        return self
+
     @property
     def table(self) -> Source:
         """The source, however short it was written."""
         return Source(path=self.source) if isinstance(self.source, str) else self.source
+
+    @property
+    def free_columns(self) -> tuple[str, ...]:
+        """The columns that are read as a whole: texts and images."""
+        return tuple(column for column in (self.text, self.image) if column is not None)
+
+    @property
+    def modalities(self) -> tuple[Modality, ...]:
+        """What the model sees: ``image``, ``text``, ``table``, or a text beside a table."""
+        if self.image is not None:
+            return ("image",)
+        if self.text is None:
+            return ("table",)
+        return ("text",) if set(self.features or ()) <= {self.text} else ("text", "table")
+
+    @property
+    def selected_label(self) -> Cell | None:
+        """The label that is selected; None among several of which none is."""
+        return 1 if self.positive_label is None and self.classes is None else self.positive_label
 
 
 class SensitiveFeature(Strict):

@@ -32,9 +32,9 @@ def departures(definition: ModelDefinition) -> tuple[str, ...]:
         features: tuple[str | None, ...] = definition.spec.group_features or (None,) if metric.by_group else (None,)
         told: dict[str, list[str]] = {}
         for feature in features:
-            wanted = requirement_for(default, name, feature)
+            wanted = requirement_for(default, name, feature, definition.spec.data.modalities)
             if wanted is not None and wanted.severity == "block":
-                mine = requirement_for(policy, name, feature)
+                mine = requirement_for(policy, name, feature, definition.spec.data.modalities)
                 for why in _less(mine, wanted, policy, default, columns):
                     told.setdefault(why, []).extend([feature] if feature else [])
         for why, of in told.items():

@@ -36,6 +36,10 @@ class Estimator(Strict):
         default="auto",
         description="`auto` builds imputation and encoding unless the estimator is a pipeline of its own.",
     )
+    vectorizer: dict[str, Any] = Field(
+        default_factory=dict,
+        description="Parameters of scikit-learn's TfidfVectorizer, for texts that the estimator does not read by itself.",
+    )
     threshold: float | None = Field(
         default=None,
         description="Rows with at least this score are selected: 0.5 by default, or 0 where the score is no probability.",
@@ -158,6 +162,7 @@ class ModelSpec(Strict):
         if len({frozenset(crossed) for crossed in self.intersections}) < len(self.intersections):
             raise ValueError(f"intersection declared twice: {[list(crossed) for crossed in self.intersections]}")
         _are_legitimate(self)
+        _tells_classes_apart(self)
         if self.mitigation:
             if not names:
                 raise ValueError("`mitigation` needs `sensitive_features`")
@@ -197,6 +202,23 @@ class ModelSpec(Strict):
         if not self.mitigation:
             return ()
         return self.mitigation.sensitive_features or (self.sensitive_features[0].name,)
+
+
+def _tells_classes_apart(spec: ModelSpec) -> None:
+    if spec.estimator and spec.estimator.vectorizer and spec.data.text is None:
+        raise ValueError("`estimator.vectorizer` reads texts: name their column under `data.text`")
+    if spec.data.free_columns and (spec.predictions or spec.mitigation):
+        given = "predictions" if spec.predictions else "mitigation"
+        raise ValueError(
+            f"`{given}` is about tables: leave out `data.{'image' if spec.data.image else 'text'}` beside it"
+        )
+    if spec.data.classes is None:
+        return
+    for given in ("mitigation", "predictions"):
+        if getattr(spec, given) is not None:
+            raise ValueError(f"`{given}` is about two labels: leave out `data.classes` beside it")
+    if spec.estimator and spec.estimator.threshold is not None:
+        raise ValueError("of several classes the likeliest is decided for: leave out `estimator.threshold`")
 
 
 def _are_legitimate(spec: ModelSpec) -> None:

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from rai_platform.errors import did_you_mean
 from rai_platform.spec.digests import digest_of
 from rai_platform.spec.metrics import METRICS
+from rai_platform.spec.modality import Modality
 from rai_platform.spec.verdict import Limit, Rule
 
 Insufficient = Literal["refuse", "disclose"]
@@ -64,6 +65,10 @@ class Requirement(Strict):
     features: Literal["sensitive"] | tuple[str, ...] | None = Field(
         default=None,
         description="Explanations: the forbidden features; `sensitive` means the declared sensitive columns.",
+    )
+    applies_to: tuple[Modality, ...] | None = Field(
+        default=None,
+        description="What a model has to see for it to be asked: `table`, `text`, `image`; all by default.",
     )
     reason: str = Field(default="", description="Why this limit.")
     source: str = Field(default="", description="The law, guideline or study behind it.")
@@ -156,12 +161,18 @@ class PolicyOverlay(Strict):
         )
 
 
-def requirement_for(policy: Policy, metric: str, feature: str | None) -> Requirement | None:
-    """The requirement on a metric that holds for a feature: the last one that names it or all; None where there is none."""
+def requirement_for(
+    policy: Policy, metric: str, feature: str | None, modalities: tuple[Modality, ...]
+) -> Requirement | None:
+    """The requirement on a metric that holds for a feature: the last one that names it or all; None where there is none.
+
+    One that applies to other kinds of input alone does not count.
+    """
     matching = [
         requirement
         for requirement in policy.requirements
         if requirement.metric == metric
+        and (requirement.applies_to is None or set(requirement.applies_to) & set(modalities))
         and (feature is None or requirement.sensitive_features == "all" or feature in requirement.sensitive_features)
     ]
     return matching[-1] if matching else None

@@ -142,7 +142,7 @@ def resolve_attributes(
         if not isinstance(value, str):
             return value
         text = TEMPLATE.sub(lambda found: _variable(found[1], environment, ".".join(at), problems), value)
-        if at in PATHS or (at[-1] == "path" and at[:-1] in PATHS):
+        if at in PATHS or (at[-1] in ("path", "labels") and at[:-1] in PATHS):
             return _absolute(text.strip(), working_folder if value.lstrip().startswith("{{") else folder, at, problems)
         return text
 

@@ -76,7 +76,7 @@ def _requirements_that_hold(definition: ModelDefinition) -> Iterator[tuple[Requi
     for name, metric in METRICS.items():
         features: tuple[str | None, ...] = (definition.spec.group_features or (None,)) if metric.by_group else (None,)
         for feature in features:
-            requirement = requirement_for(definition.policy, name, feature)
+            requirement = requirement_for(definition.policy, name, feature, definition.spec.data.modalities)
             if requirement is not None:
                 yield requirement, feature
 

@@ -59,7 +59,7 @@ def must_answer_each_person_alone(model: TrainedModel, sample: Sample) -> tuple[
         first = int(np.argmax(differ))
         told = (
             f"{int(differ.sum())} of {len(differ)} people asked {way} get another answer than among others, one of them "
-            f"the score {other[0][first]:.9g} instead of {among[0][first]:.9g}"
+            f"the score {_told(other[0][first])} instead of {_told(among[0][first])}"
         )
         if differ.mean() > (0 if is_own_code(model.manifest) else MOST_TIES):
             raise UnusableEstimator(
@@ -71,15 +71,27 @@ def must_answer_each_person_alone(model: TrainedModel, sample: Sample) -> tuple[
 
 
 def answers(model: TrainedModel, sample: Sample) -> Answers:
-    """Scores and decisions (rows,)."""
+    """Scores, or chances of every class (rows, classes), and decisions (rows,)."""
+    if model.manifest.classes:
+        chances = model.probabilities(sample.features)
+        return chances, chances.argmax(axis=1).astype("int8")
     return model.score(sample.features), model.decide(sample.features, sample.sensitive_features)
 
 
 def _differ(manifest: Manifest, one: Answers, other: Answers) -> npt.NDArray[np.bool_]:
     """Where two answers are not the same (rows,); a decision may turn where the score lies on a threshold."""
     close = np.isclose(one[0], other[0], rtol=SAME_SCORE, atol=SAME_SCORE)
+    if manifest.classes:
+        highest = np.sort(one[0], axis=1)[:, -2:]
+        undecided = np.isclose(highest[:, 0], highest[:, 1], rtol=SAME_SCORE, atol=SAME_SCORE)
+        return np.asarray(~close.all(axis=1) | ((one[1] != other[1]) & ~undecided))
     differ: npt.NDArray[np.bool_] = ~close | ((one[1] != other[1]) & ~_on_a_threshold(manifest, one[0]))
     return differ
+
+
+def _told(score: npt.NDArray[np.float64] | float) -> str:
+    """A score, or the highest of the chances of several classes."""
+    return f"{float(np.max(score)):.9g}"
 
 
 def _on_a_threshold(manifest: Manifest, scores: Scores) -> npt.NDArray[np.bool_]:

@@ -1,9 +1,12 @@
 """A candidate: a model by its digest, with the files it is made of and how it came to be."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from rai_platform.data.report import DataReport
 from rai_platform.training.manifest import Manifest
+
+FileFormat = Literal["skops", "safetensors", "xgboost", "lightgbm", "onnx"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,10 +16,12 @@ class ModelFile:
     Attributes:
         blob: SHA-256 of the file's bytes.
         content: digest of what the file means, equal for equal trainings.
+        format: how it is written.
     """
 
     blob: str
     content: str
+    format: FileFormat = "skops"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +55,10 @@ class Candidate:
     mlflow_run_id: str
     code_version: str
     created_at: str
+
+    def file_name(self, part: str) -> str:
+        """The name of a part's file in a release: ``estimator.skops``."""
+        return f"{part}.{self.files[part].format}"
 
     @property
     def training_digest(self) -> str | None:

@@ -15,11 +15,11 @@ from rai_platform.store import ContentStore
 from rai_platform.training.acceptance import must_answer_each_person_alone, must_predict_the_same
 from rai_platform.training.candidate import Candidate, ModelFile
 from rai_platform.training.fitting import fit_model
+from rai_platform.training.formats import content_digest, write_part
 from rai_platform.training.given_predictions import given_digest, given_values
 from rai_platform.training.loading import load_model, model_digest
 from rai_platform.training.manifest import Manifest
 from rai_platform.training.model import TrainedModel
-from rai_platform.training.model_files import content_digest, write_part
 from rai_platform.training.predictions import Predictions
 
 RECORDED_LIBRARIES = ("scikit-learn", "fairlearn", "numpy", "pandas", "skops", "rai-platform")
@@ -45,8 +45,8 @@ def train_candidate(
     model, warnings = fit_model(definition.spec, sample)
     files: dict[str, ModelFile] = {}
     for name, part in model.parts.items():
-        content = write_part(part, estimator=model.manifest.estimator)
-        files[name] = ModelFile(blob=store.put(content), content=content_digest(content))
+        content, kind = write_part(part, estimator=model.manifest.estimator)
+        files[name] = ModelFile(blob=store.put(content), content=content_digest(content, kind), format=kind)
     candidate = Candidate(
         model=definition.name,
         model_digest=model_digest(model.manifest, files),
@@ -78,7 +78,7 @@ def given_candidate(
         composition="given",
         estimator=given.score or given.decision or "",
         features=(),
-        positive_label=cell_text(definition.spec.data.positive_label),
+        positive_label=cell_text(definition.spec.data.selected_label or 1),
         threshold=given.threshold,
         score_is_probability=False,
         seed=0,
@@ -122,6 +122,8 @@ def predict(candidate: Candidate, sample: Sample, spec: ModelSpec, store: Conten
                 f"the model sees {', '.join(absent)}, which the test data lack: train again", where=candidate.model
             )
         model = load_model(candidate, store)
+        if candidate.manifest.classes:
+            return _among_classes(model, sample, subject)
         y_score, y_pred = model.score(sample.features), model.decide(sample.features, sample.sensitive_features)
     return Predictions(
         subject=subject,
@@ -129,6 +131,22 @@ def predict(candidate: Candidate, sample: Sample, spec: ModelSpec, store: Conten
         y_score=y_score,
         y_pred=y_pred,
         score_is_probability=candidate.manifest.score_is_probability,
+    )
+
+
+def _among_classes(model: TrainedModel, sample: Sample, subject: Subject) -> Predictions:
+    if model.manifest.classes != sample.classes:
+        raise EvidenceMismatch(
+            f"the model tells {', '.join(model.manifest.classes)} apart, the test data {', '.join(sample.classes)}: train again"
+        )
+    chances = model.probabilities(sample.features)
+    return Predictions(
+        subject=subject,
+        row_key=sample.row_key,
+        y_score=None,
+        y_pred=chances.argmax(axis=1).astype("int8"),
+        score_is_probability=model.manifest.score_is_probability,
+        y_proba=chances,
     )
 
 

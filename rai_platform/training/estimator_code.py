@@ -41,21 +41,22 @@ def must_be_the_same_code(manifest: Manifest) -> None:
     Raises:
         TamperedArtifact: the source file was changed, or is not there any more.
     """
-    if not is_own_code(manifest):
-        return
-    try:
-        now = estimator_code(manifest.estimator)
-    except UnusableEstimator as error:
-        raise TamperedArtifact(f"the estimator's code is gone: {error.message}", where=manifest.estimator) from None
-    if now != manifest.estimator_code:
-        raise TamperedArtifact(
-            "the estimator's code was changed after this model was trained: train again", where=manifest.estimator
-        )
+    for path, code in {manifest.estimator: manifest.estimator_code or "", **manifest.module_code}.items():
+        if not code.startswith(OF_FILES):
+            continue
+        try:
+            now = estimator_code(path)
+        except UnusableEstimator as error:
+            raise TamperedArtifact(f"the estimator's code is gone: {error.message}", where=path) from None
+        if now != code:
+            raise TamperedArtifact(
+                "the estimator's code was changed after this model was trained: train again", where=path
+            )
 
 
 def is_own_code(manifest: Manifest) -> bool:
     """Whether the estimator is made of source files of the user's own, and not of an installed distribution."""
-    return (manifest.estimator_code or "").startswith(OF_FILES)
+    return any(code.startswith(OF_FILES) for code in (manifest.estimator_code or "", *manifest.module_code.values()))
 
 
 def _own_modules(start: str) -> set[str]:

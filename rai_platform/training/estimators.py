@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from sklearn.base import is_classifier
 from sklearn.compose import ColumnTransformer
+from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.impute import MissingIndicator, SimpleImputer
 from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -17,7 +18,7 @@ from sklearn.utils.validation import has_fit_parameter
 from rai_platform.errors import UnusableEstimator, did_you_mean
 from rai_platform.spec.model import Estimator
 
-NUMBERS, MISSING, CATEGORIES = "numbers", "missing", "categories"
+NUMBERS, MISSING, CATEGORIES, TEXT = "numbers", "missing", "categories", "text"
 MOST_CATEGORIES = 50  # of one feature; the rarer ones are taken together
 ABSENT = "(absent)"
 
@@ -108,29 +109,54 @@ def in_a_line(error: Exception) -> str:
 
 def builds_own_preprocessing(estimator: Any, spec: Estimator) -> bool:
     """Whether the estimator takes the table as it is: a pipeline, or one whose spec says so."""
-    return spec.preprocessing == "none" or isinstance(estimator, Pipeline)
+    return spec.preprocessing == "none" or isinstance(estimator, Pipeline) or getattr(estimator, "reads_texts", False)
 
 
-def build_preprocessing(features: pd.DataFrame) -> ColumnTransformer:
+def build_preprocessing(
+    features: pd.DataFrame, *, text: str | None = None, vectorizer: dict[str, Any] | None = None
+) -> ColumnTransformer:
     """Imputation and encoding for a table, unfitted.
 
     Numbers are imputed by their median and standardized, and say in a column of their own where they were missing;
-    categories become one column each, the rare ones together, with a category for missing values.
+    categories become one column each, the rare ones together, with a category for missing values. Words of a text are
+    weighted by how rare they are (TF-IDF).
+
+    Args:
+        features: (rows, features).
+        text: the column of texts; None where there is none.
+        vectorizer: parameters of scikit-learn's TfidfVectorizer.
+
+    Raises:
+        UnusableEstimator: the vectorizer does not take its parameters.
     """
     numbers = [name for name in features if features[name].dtype != object]
-    categories = [name for name in features if features[name].dtype == object]
+    categories = [name for name in features if features[name].dtype == object and name != text]
     incomplete = [name for name in numbers if features[name].isna().any()]
     encode = make_pipeline(
         SimpleImputer(strategy="constant", fill_value=ABSENT, missing_values=None),
         OneHotEncoder(handle_unknown="infrequent_if_exist", max_categories=MOST_CATEGORIES, sparse_output=False),
     )
+    words = []
+    if text is not None:
+        try:
+            words = [(TEXT, TfidfVectorizer(**_as_python(vectorizer or {})), text)]
+        except TypeError as error:
+            raise UnusableEstimator(
+                f"TfidfVectorizer does not take these: {error}", where="estimator.vectorizer"
+            ) from None
     return ColumnTransformer(
         [
             (NUMBERS, make_pipeline(SimpleImputer(strategy="median"), StandardScaler()), numbers),
             (MISSING, MissingIndicator(features="all"), incomplete),
             (CATEGORIES, encode, categories),
+            *words,
         ]
     )
+
+
+def _as_python(vectorizer: dict[str, Any]) -> dict[str, Any]:
+    """Parameters as the vectorizer wants them: YAML knows lists where Python has tuples."""
+    return {name: tuple(value) if name == "ngram_range" else value for name, value in vectorizer.items()}
 
 
 def encoded_columns(preprocessing: ColumnTransformer) -> list[str]:
@@ -153,6 +179,17 @@ def positive_scores(estimator: Any, inputs: Any) -> tuple[np.typing.NDArray[np.f
     if hasattr(estimator, "predict_proba"):
         return np.asarray(estimator.predict_proba(inputs), dtype="float64")[:, 1], True
     return np.asarray(estimator.decision_function(inputs), dtype="float64"), False
+
+
+def chances_of_classes(estimator: Any, inputs: Any) -> np.typing.NDArray[np.float64]:
+    """The estimator's chance of every class (rows, classes); where it gives scores alone, their softmax."""
+    if hasattr(estimator, "predict_proba"):
+        return np.asarray(estimator.predict_proba(inputs), dtype="float64")
+    scores = np.asarray(estimator.decision_function(inputs), dtype="float64")
+    if scores.ndim == 1:
+        scores = np.column_stack([-scores, scores]) / 2
+    raised = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return np.asarray(raised / raised.sum(axis=1, keepdims=True))
 
 
 def imported(path: str) -> Any:

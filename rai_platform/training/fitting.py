@@ -6,6 +6,7 @@ from typing import Any
 from sklearn.exceptions import ConvergenceWarning
 
 from rai_platform.data.columns import cell_text
+from rai_platform.data.images import is_packed
 from rai_platform.data.sample import Sample
 from rai_platform.errors import InvalidSpec, RaiError, UnusableEstimator
 from rai_platform.spec.model import Estimator, ModelSpec
@@ -17,9 +18,9 @@ from rai_platform.training.estimators import (
     encoded_columns,
     in_a_line,
 )
-from rai_platform.training.manifest import Feature, Manifest
+from rai_platform.training.manifest import Feature, FeatureKind, Manifest
 from rai_platform.training.mitigation import Learned, Task, grid_of, mitigate, weight_of
-from rai_platform.training.model import ESTIMATOR, PREPROCESSING, TrainedModel
+from rai_platform.training.model import ESTIMATOR, PREPROCESSING, TrainedModel, as_read
 
 
 def fit_model(spec: ModelSpec, sample: Sample) -> tuple[TrainedModel, tuple[str, ...]]:
@@ -33,8 +34,8 @@ def fit_model(spec: ModelSpec, sample: Sample) -> tuple[TrainedModel, tuple[str,
     estimator = build_estimator(asked)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        parts, inputs, behind = _encoded(estimator, asked, sample)
         try:
+            parts, inputs, behind = _encoded(estimator, asked, sample)
             if spec.mitigation is None:
                 learned = _fit(estimator, inputs, sample)
             else:
@@ -96,11 +97,23 @@ def _asked(spec: ModelSpec) -> Estimator:
 
 def _encoded(estimator: Any, asked: Estimator, sample: Sample) -> tuple[dict[str, Any], Any, list[str] | None]:
     """The preprocessing as a part, what it gives, and the feature behind each of its columns; the table where there is none."""
-    if builds_own_preprocessing(estimator, asked):
-        return {}, sample.features, None
-    preprocessing = build_preprocessing(sample.features)
+    text = next((name for name in sample.free if not is_packed(sample.features[name])), None)
+    if builds_own_preprocessing(estimator, asked) or len(sample.free) > (text is not None):
+        return {}, as_read(sample.features, features_of(sample), estimator), None
+    preprocessing = build_preprocessing(sample.features, text=text, vectorizer=asked.vectorizer)
     inputs = preprocessing.fit_transform(sample.features)
-    return {PREPROCESSING: preprocessing}, inputs, encoded_columns(preprocessing)
+    return {PREPROCESSING: preprocessing}, inputs, None if text else encoded_columns(preprocessing)
+
+
+def features_of(sample: Sample) -> tuple[Feature, ...]:
+    """The columns that a model of these rows sees, each with its kind."""
+    return tuple(Feature(name=str(name), kind=_kind(sample, str(name))) for name in sample.features)
+
+
+def _kind(sample: Sample, name: str) -> FeatureKind:
+    if name in sample.free:
+        return "image" if is_packed(sample.features[name]) else "text"
+    return "category" if sample.features[name].dtype == object else "number"
 
 
 def _fit(estimator: Any, inputs: Any, sample: Sample) -> Learned:
@@ -119,14 +132,21 @@ def _manifest(estimator: Any, spec: ModelSpec, sample: Sample, **composition: An
             "composition": "single",
             "estimator": asked.type,
             "estimator_code": estimator_code(asked.type),
-            "features": tuple(
-                Feature(name=str(name), kind="category" if sample.features[name].dtype == object else "number")
-                for name in sample.features
-            ),
-            "positive_label": cell_text(spec.data.positive_label),
-            "threshold": None if drawn else threshold,
+            "features": features_of(sample),
+            "positive_label": "" if spec.data.selected_label is None else cell_text(spec.data.selected_label),
+            "threshold": None if drawn or sample.classes else threshold,
             "score_is_probability": is_probability,
             "seed": asked.seed,
+            "classes": sample.classes,
+            "module_code": _code_of_module(estimator),
             **composition,
         }
     )
+
+
+def _code_of_module(estimator: Any) -> dict[str, str]:
+    """By import path, the code of the network that an estimator was given; empty where it was given none of the user's own."""
+    module = getattr(estimator, "module", None)
+    if not isinstance(module, str) or module.startswith(("rai_platform.", "transformers.")):
+        return {}
+    return {module: estimator_code(module)}

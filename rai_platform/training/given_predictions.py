@@ -35,7 +35,7 @@ def given_values(
     if given.decision is not None:
         decisions = table[given.decision]
         _no_gaps(decisions)
-        return y_score, _selected(decisions, positive=cell_text(spec.data.positive_label))
+        return y_score, _selected(decisions, positive=cell_text(spec.data.selected_label or 1))
     if y_score is None or given.threshold is None:
         raise InvalidSpec("give `decision`, or `score` and `threshold`", where="predictions")
     return y_score, (y_score >= given.threshold).astype("int8")

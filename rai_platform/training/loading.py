@@ -1,6 +1,5 @@
 """A candidate's model from its files, and whether those files are the ones on record."""
 
-import dataclasses
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -8,8 +7,8 @@ from rai_platform.errors import TamperedArtifact
 from rai_platform.spec.digests import digest_of
 from rai_platform.store import ContentStore
 from rai_platform.training.candidate import Candidate, ModelFile
+from rai_platform.training.formats import content_digest, read_part
 from rai_platform.training.manifest import Manifest
-from rai_platform.training.model_files import content_digest, read_part
 
 if TYPE_CHECKING:
     from rai_platform.training.model import TrainedModel
@@ -19,7 +18,7 @@ def model_digest(manifest: Manifest, files: dict[str, ModelFile]) -> str:
     """The model's digest: of its manifest and of what its files mean, whatever their bytes."""
     return digest_of(
         {
-            "manifest": dataclasses.asdict(manifest),
+            "manifest": manifest.in_digests(),
             "files": {name: file.content for name, file in files.items()},
         }
     )
@@ -47,7 +46,7 @@ def verified_files(candidate: Candidate, read: Callable[[str, ModelFile], bytes]
     files = {}
     for name, file in candidate.files.items():
         files[name] = read(name, file)
-        if content_digest(files[name]) != file.content:
+        if content_digest(files[name], file.format) != file.content:
             raise TamperedArtifact(
                 f"the file of {name!r} does not mean what the model's digest says", where=candidate.model
             )
@@ -73,5 +72,8 @@ def build_model(candidate: Candidate, files: dict[str, bytes]) -> "TrainedModel"
     """The model that verified files make."""
     from rai_platform.training.model import TrainedModel
 
-    parts = {name: read_part(content, estimator=candidate.manifest.estimator) for name, content in files.items()}
+    parts = {
+        name: read_part(content, candidate.files[name].format, estimator=candidate.manifest.estimator)
+        for name, content in files.items()
+    }
     return TrainedModel(manifest=candidate.manifest, parts=parts)

@@ -1,9 +1,10 @@
 """What a model is, in words: everything about it but the numbers it learned."""
 
+import dataclasses
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
-FeatureKind = Literal["number", "category"]
+FeatureKind = Literal["number", "category", "text", "image"]
 Composition = Literal["single", "weighted", "group_thresholds", "given"]
 
 
@@ -57,6 +58,8 @@ class Manifest:
         weights: of the parts of a weighted mean.
         randomized: whether decisions are drawn with the chance that mitigation computed.
         thresholds: by group, for ``group_thresholds``.
+        classes: the labels in the order of their numbers, where there are several; the likeliest is decided for.
+        module_code: by import path, the code of a network that the estimator was given; as in ``estimator_code``.
     """
 
     composition: Composition
@@ -71,3 +74,10 @@ class Manifest:
     weights: tuple[float, ...] = ()
     randomized: bool = False
     thresholds: dict[str, GroupThresholds] = field(default_factory=dict)
+    classes: tuple[str, ...] = ()
+    module_code: dict[str, str] = field(default_factory=dict)
+
+    def in_digests(self) -> dict[str, Any]:
+        """The manifest as it is digested: what not every model has is left out where it has none."""
+        told = dataclasses.asdict(self)
+        return {name: value for name, value in told.items() if value or name not in ("classes", "module_code")}

@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from rai_platform.data.images import unpack
 from rai_platform.data.sample import joined
 from rai_platform.errors import RaiError, UnscorableRows, UnsuitableData
-from rai_platform.training.estimators import positive_scores
+from rai_platform.training.estimators import chances_of_classes, positive_scores
 from rai_platform.training.manifest import Feature, GroupThresholds, Manifest, ThresholdStep
 
 PREPROCESSING, REMOVAL, ESTIMATOR = "preprocessing", "removal", "estimator"
@@ -26,10 +27,12 @@ class TrainedModel:
         manifest: the rule.
         parts: ``preprocessing`` where the platform built it; ``removal``, the matrix and offset by which a correlation
             remover projects its columns; and the estimators, in the order of ``manifest.weights``.
+        focus: of several classes the number of the one whose chance is the score; None where a score is not asked for.
     """
 
     manifest: Manifest
     parts: dict[str, Any]
+    focus: int | None = None
 
     @property
     def estimators(self) -> list[Any]:
@@ -37,10 +40,16 @@ class TrainedModel:
         return [part for name, part in self.parts.items() if name not in (PREPROCESSING, REMOVAL)]
 
     def encode(self, features: pd.DataFrame) -> Any:
-        """What the model works on: (rows, encoded columns), or the features themselves; raises as ``score`` does."""
+        """What the model works on: (rows, encoded columns), or the features themselves; raises as ``score`` does.
+
+        A single text is an array of texts (rows,); a single image an array (rows, channels, height, width) from 0 to 1, or
+        (rows, pixels) where the estimator knows nothing of images.
+        """
         chosen = pd.DataFrame({feature.name: as_learned(features, feature) for feature in self.manifest.features})
         with _refusals_told(self.manifest.estimator):
-            return self.parts[PREPROCESSING].transform(chosen) if PREPROCESSING in self.parts else chosen
+            if PREPROCESSING in self.parts:
+                return self.parts[PREPROCESSING].transform(chosen)
+            return as_read(chosen, self.manifest.features, self.estimators[0])
 
     def score(self, features: pd.DataFrame) -> Scores:
         """The score of the positive label for every row (rows,); a probability where ``score_is_probability``.
@@ -50,8 +59,37 @@ class TrainedModel:
         """
         return self.score_encoded(self.encode(features))
 
+    def probabilities(self, features: pd.DataFrame) -> Scores:
+        """The chance of every class (rows, classes): of the negative and the positive label where there are two.
+
+        Raises:
+            UnscorableRows: the model refuses the rows, or gives one of them no number.
+        """
+        return self.probabilities_encoded(self.encode(features))
+
+    def probabilities_encoded(self, inputs: Any) -> Scores:
+        """The same of what ``encode`` gives; raises as ``probabilities`` does."""
+        if not self.manifest.classes:
+            positive = self.score_encoded(inputs)
+            return np.column_stack([1 - positive, positive])
+        with _refusals_told(self.manifest.estimator):
+            chances: Scores = chances_of_classes(self.parts[ESTIMATOR], inputs)
+        if not np.isfinite(chances).all() or chances.shape[1] != len(self.manifest.classes):
+            raise UnscorableRows(
+                f"the model does not give every row a chance of each of {len(self.manifest.classes)} classes",
+                where=self.manifest.estimator,
+            )
+        return chances
+
     def score_encoded(self, inputs: Any) -> Scores:
         """The score of what ``encode`` gives (rows,); raises as ``score`` does."""
+        if self.manifest.classes:
+            if self.focus is None:
+                raise UnscorableRows(
+                    "of several classes each has a chance of its own, and no single score",
+                    where=self.manifest.estimator,
+                )
+            return self.probabilities_encoded(inputs)[:, self.focus]
         with _refusals_told(self.manifest.estimator):
             seen = self._seen(inputs)
             scores = np.array([positive_scores(estimator, seen)[0] for estimator in self.estimators])
@@ -71,7 +109,7 @@ class TrainedModel:
         *,
         drawn: Scores | None = None,
     ) -> npt.NDArray[np.int8]:
-        """1 for the rows that the model selects, else 0 (rows,).
+        """1 for the rows that the model selects, else 0; of several classes the number of the likeliest (rows,).
 
         Args:
             features: (rows, features).
@@ -82,6 +120,8 @@ class TrainedModel:
             UnscorableRows: as ``score`` does.
         """
         manifest = self.manifest
+        if manifest.classes:
+            return np.asarray(self.probabilities(features).argmax(axis=1), dtype="int8")
         if manifest.threshold is not None and manifest.composition != "group_thresholds":
             selected = self.score(features) >= manifest.threshold
         else:
@@ -167,11 +207,22 @@ def _passes(scores: Scores, step: ThresholdStep) -> Scores:
 def as_learned(features: pd.DataFrame, feature: Feature) -> pd.Series:
     """A column as it was in training: a text that is missing is None, however the table says so."""
     column = features[feature.name]
-    if feature.kind == "number":
+    if feature.kind in ("number", "image"):
         return column
     texts = column.to_numpy(object, copy=True)
     texts[column.isna().to_numpy()] = None
     return pd.Series(texts, index=column.index, name=column.name, dtype=object)
+
+
+def as_read(chosen: pd.DataFrame, features: tuple[Feature, ...], estimator: Any) -> Any:
+    """What an estimator sees without preprocessing: the table, or a single text or image as ``encode`` describes it."""
+    if len(features) != 1 or features[0].kind not in ("text", "image"):
+        return chosen
+    column = chosen[features[0].name]
+    if features[0].kind == "text":
+        return column.to_numpy(object)
+    pixels = unpack(column, where=features[0].name).transpose(0, 3, 1, 2).astype("float32") / np.float32(255)
+    return pixels if getattr(estimator, "reads_images", False) else pixels.reshape(len(pixels), -1)
 
 
 def draws(features: pd.DataFrame, manifest: Manifest) -> Scores:

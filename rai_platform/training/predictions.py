@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Self
 
 from rai_platform.spec.subject import Subject
 
+CHANCE = "chance_"
+
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
+    import pyarrow as pa
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +26,7 @@ class Predictions:
         y_score: score of the positive label (rows,); None where only decisions are known.
         y_pred: 1 for the rows that were selected (rows,).
         score_is_probability: whether scores are meant as chances of the positive label.
+        y_proba: the chance of every class (rows, classes), where there are several; ``y_pred`` is then the number of one.
     """
 
     subject: Subject
@@ -30,6 +34,7 @@ class Predictions:
     y_score: "npt.NDArray[np.float64] | None"
     y_pred: "npt.NDArray[np.int8]"
     score_is_probability: bool
+    y_proba: "npt.NDArray[np.float64] | None" = None
 
     @property
     def digest(self) -> str:
@@ -37,6 +42,8 @@ class Predictions:
         digest = hashlib.sha256()
         for values in (self.row_key, self.y_score, self.y_pred):
             digest.update(b"\0none" if values is None else values.tobytes())
+        if self.y_proba is not None:
+            digest.update(self.y_proba.tobytes())
         return digest.hexdigest()
 
     def to_bytes(self) -> bytes:
@@ -47,6 +54,8 @@ class Predictions:
         columns = {"row_key": self.row_key, "y_pred": self.y_pred}
         if self.y_score is not None:
             columns["y_score"] = self.y_score
+        if self.y_proba is not None:
+            columns |= {f"{CHANCE}{place}": chances for place, chances in enumerate(self.y_proba.T)}
         about = {
             "model_digest": self.subject.model_digest,
             "data_digest": self.subject.data_digest,
@@ -70,4 +79,13 @@ class Predictions:
             y_pred=table["y_pred"].to_numpy(),
             y_score=table["y_score"].to_numpy() if "y_score" in table.column_names else None,
             score_is_probability=about["score_is_probability"],
+            y_proba=_chances(table),
         )
+
+
+def _chances(table: "pa.Table") -> "npt.NDArray[np.float64] | None":
+    """The chances of the classes (rows, classes); None where there are none."""
+    import numpy as np
+
+    names = [name for name in table.column_names if name.startswith(CHANCE)]
+    return np.column_stack([table[name].to_numpy() for name in names]) if names else None

@@ -176,7 +176,7 @@ def test_all_problems_are_told_at_once(define: Definer, model_file: ModelFile) -
         ({"data": {"source": ["a"], "target": "b"}}, "data.source: expected text or a mapping, got a list"),
         (
             {"data": {"source": {"path": "a", "format": "xls"}, "target": "b"}},
-            "data.source.format: expected 'csv' or 'parquet', got 'xls'",
+            "data.source.format: expected 'csv', 'parquet', 'json', 'jsonl', 'npz', 'idx' or 'folder', got 'xls'",
         ),
         (
             {"data": {"source": "a", "target": "b", "positive_label": [1]}},

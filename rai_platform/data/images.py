@@ -1,0 +1,184 @@
+"""Images as values of a table: one byte string each, with its size in front, equal where the pixels are equal.
+
+A column of such values can be hashed, compared, split and written to Parquet like any other, and says its own shape.
+"""
+
+import hashlib
+import io
+import struct
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from rai_platform.errors import UnsuitableData
+
+MAGIC = b"\x93IMG"
+HEADER = struct.Struct("<4sHHH")  # magic, height, width, channels
+CHANNELS = (1, 3, 4)
+LARGEST_SIDE = 4096
+Pixels = npt.NDArray[np.uint8]
+
+
+def pack(pixels: Pixels) -> bytes:
+    """One image (height, width, channels) as a value of a table."""
+    return HEADER.pack(MAGIC, *pixels.shape) + np.ascontiguousarray(pixels).tobytes()
+
+
+def pack_all(pixels: Pixels) -> list[bytes]:
+    """Images (n, height, width, channels) as values of a table."""
+    head, flat = HEADER.pack(MAGIC, *pixels.shape[1:]), np.ascontiguousarray(pixels).reshape(len(pixels), -1)
+    return [head + row.tobytes() for row in flat]
+
+
+def unpack(column: "pd.Series[Any]", *, where: str) -> Pixels:
+    """All images of a column (n, height, width, channels).
+
+    Raises:
+        UnsuitableData: a value is no image, or the images differ in size.
+    """
+    values = column.to_list()
+    if not is_packed(column):
+        raise UnsuitableData("expected an image in every row, as the platform keeps them", where=where)
+    shapes = {value[: HEADER.size] for value in values}
+    if len(shapes) != 1:
+        sizes = sorted({"x".join(map(str, HEADER.unpack(each)[1:])) for each in shapes})
+        raise UnsuitableData(
+            f"expected images of one size (height x width x channels), got {', '.join(sizes[:5])}; resize them first",
+            where=where,
+        )
+    _, height, width, channels = HEADER.unpack(values[0][: HEADER.size])
+    joined = b"".join(value[HEADER.size :] for value in values)
+    if len(joined) != len(values) * height * width * channels:
+        raise UnsuitableData("an image holds fewer or more pixels than its size says", where=where)
+    return np.frombuffer(joined, dtype="uint8").reshape(len(values), height, width, channels)
+
+
+def is_packed(column: "pd.Series[Any]") -> bool:
+    """Whether every value is an image as this module keeps them."""
+    return (
+        column.dtype == object
+        and len(column) > 0
+        and all(isinstance(value, bytes) and value[:4] == MAGIC and len(value) > HEADER.size for value in column)
+    )
+
+
+def fingerprints(column: "pd.Series[Any]") -> "pd.Series[Any]":
+    """A short text for every image, equal where the pixels are equal (rows,)."""
+    return column.map(lambda value: hashlib.blake2b(value, digest_size=16).hexdigest())
+
+
+def as_images(column: "pd.Series[Any]", *, where: str) -> "pd.Series[Any]":
+    """The column with every value packed: from encoded files (PNG, JPEG), from arrays or nested lists, or packed already.
+
+    Raises:
+        UnsuitableData: a value is missing or no image.
+    """
+    if column.isna().any():
+        raise UnsuitableData(f"{int(column.isna().sum())} rows have no image; leave them out of the file", where=where)
+    if is_packed(column):
+        return column
+    return pd.Series(
+        [_packed(value, where=f"{where}, row {row}") for row, value in enumerate(column)],
+        index=column.index,
+        name=column.name,
+        dtype=object,
+    )
+
+
+def _packed(value: Any, *, where: str) -> bytes:
+    if isinstance(value, dict):  # as the Hugging Face datasets write them: {bytes: …, path: …}
+        value = value.get("bytes")
+    if isinstance(value, bytes | bytearray):
+        return pack(decoded(bytes(value), where=where))
+    if isinstance(value, np.ndarray | list | tuple):
+        return pack(pixels_of(np.asarray(_nested(value)), where=where))
+    raise UnsuitableData(
+        f"expected an image (the bytes of a PNG or JPEG file, or an array of pixels), got {type(value).__name__}",
+        where=where,
+    )
+
+
+def _nested(value: Any) -> Any:
+    """Nested arrays, as Parquet gives lists of lists, as plain lists."""
+    return [_nested(each) for each in value] if isinstance(value, np.ndarray | list | tuple) else value
+
+
+def decoded(content: bytes, *, where: str) -> Pixels:
+    """The pixels of an encoded image (height, width, channels); grey or RGB.
+
+    Raises:
+        UnsuitableData: it cannot be read.
+    """
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(io.BytesIO(content)) as image:
+            grey = image.mode in ("1", "L", "I;16", "I", "F")
+            pixels = np.asarray(image.convert("L" if grey else "RGB"))
+    except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError) as error:
+        raise UnsuitableData(f"not an image that can be read: {error}", where=where) from None
+    return pixels_of(pixels, where=where)
+
+
+def pixels_of(array: npt.NDArray[Any], *, where: str) -> Pixels:
+    """One image as bytes from 0 to 255 (height, width, channels): numbers up to 1 are taken for shares of full light.
+
+    Raises:
+        UnsuitableData: it has other than two or three dimensions, or numbers outside the range.
+    """
+    if array.ndim == 2:
+        array = array[:, :, None]
+    if (
+        array.ndim != 3
+        or array.shape[2] not in CHANNELS
+        or not all(1 <= side <= LARGEST_SIDE for side in array.shape[:2])
+    ):
+        raise UnsuitableData(
+            f"expected pixels as (height, width) or (height, width, 1, 3 or 4 channels), got {array.shape}", where=where
+        )
+    return as_bytes(array, where=where)
+
+
+def as_bytes(array: npt.NDArray[Any], *, where: str) -> Pixels:
+    """Pixels in whole numbers from 0 to 255; floats are shares of full light, from 0 to 1.
+
+    Raises:
+        UnsuitableData: a number lies outside, or is none.
+    """
+    if array.dtype == np.uint8:
+        return array
+    if array.dtype.kind == "b":
+        return array.astype("uint8") * np.uint8(255)
+    if array.dtype.kind not in "iuf":
+        raise UnsuitableData(f"expected numbers as pixels, got {array.dtype}", where=where)
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise UnsuitableData("expected numbers as pixels, got one that is not finite", where=where)
+    low, high = float(array.min()), float(array.max())
+    is_share = array.dtype.kind == "f" and high <= 1
+    if low < 0 or high > 255:
+        raise UnsuitableData(
+            f"expected pixels from 0 to 255, or floats from 0 to 1, got {low:g} to {high:g}; scale them first",
+            where=where,
+        )
+    return np.round(array * (255.0 if is_share else 1.0)).astype("uint8")
+
+
+def arrays_as_column(array: npt.NDArray[Any], *, where: str) -> list[bytes]:
+    """Images (n, height, width[, channels]) as values of a table; raises as ``pixels_of`` does."""
+    if array.ndim == 3:
+        array = array[:, :, :, None]
+    if array.ndim != 4 or array.shape[3] not in CHANNELS:
+        raise UnsuitableData(
+            f"expected images as (n, height, width) or (n, height, width, 1, 3 or 4 channels), got {array.shape}",
+            where=where,
+        )
+    return pack_all(as_bytes(array, where=where))
+
+
+def sizes(columns: Sequence[bytes]) -> tuple[int, int, int]:
+    """Height, width and channels of the first image."""
+    _, height, width, channels = HEADER.unpack(columns[0][: HEADER.size])
+    return height, width, channels
