@@ -41,6 +41,11 @@ def _about_the_model(definition: ModelDefinition, candidate: Candidate) -> Itera
         )
     if used:
         yield f"The model sees the protected attribute {_listed(used)} as an input."
+    if definition.spec.model is not None:
+        yield (
+            f"The model was trained elsewhere and brought from {definition.spec.model.uri}: that it learned from the training "
+            "data shown here, and from nothing else, is its owner's word."
+        )
     if manifest.group_features:
         yield (
             f"Decisions need a person's {_listed(list(manifest.group_features))}: the thresholds differ by group, which the "
@@ -111,7 +116,7 @@ def _about_the_design(definition: ModelDefinition, fairness: FairnessReport) -> 
             f"Rows of one {spec.split.group_column} resemble each other: intervals rest on effective sample sizes and are "
             "approximate. The search for subgroups looks at one row of each, and calibration within groups at all of them."
         )
-    if spec.split.time_column is None and not spec.predictions:
+    if spec.split.time_column is None and spec.learns:
         yield "The test data are of the same time as the training data; how the model does later is not known."
     for name, requirement in switched_off(definition).items():
         yield f"The policy does not judge {name.replace('_x_', ' x ').replace('_', ' ')}: {requirement.reason}"

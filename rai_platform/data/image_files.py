@@ -27,7 +27,7 @@ def read_npz(source: Source) -> pd.DataFrame:
         UnreadableData: it is no such archive, holds Python objects, or its arrays differ in length.
     """
     try:
-        with np.load(source.path, allow_pickle=False) as archive:
+        with Path(source.path).open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
     except FileNotFoundError:
         raise UnreadableData("no such file", where=source.path) from None

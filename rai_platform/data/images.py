@@ -94,7 +94,11 @@ def _packed(value: Any, *, where: str) -> bytes:
     if isinstance(value, bytes | bytearray):
         return pack(decoded(bytes(value), where=where))
     if isinstance(value, np.ndarray | list | tuple):
-        return pack(pixels_of(np.asarray(_nested(value)), where=where))
+        try:
+            array = np.asarray(_nested(value))
+        except ValueError:
+            raise UnsuitableData("expected pixels in rows of one length, got rows of several", where=where) from None
+        return pack(pixels_of(array, where=where))
     raise UnsuitableData(
         f"expected an image (the bytes of a PNG or JPEG file, or an array of pixels), got {type(value).__name__}",
         where=where,

@@ -58,7 +58,7 @@ def prepare_data(spec: ModelSpec) -> PreparedData:
     names = feature_names(spec, table)
     _pack_images(table, spec)
     classes = class_names(table[spec.data.target], spec.data)
-    if (test_source := spec.split.test_table) is not None and not spec.predictions:
+    if (test_source := spec.split.test_table) is not None and spec.learns:
         test_table = read_table(test_source, missing=spec.data.missing, texts=_texts(table, spec))
         _pack_images(test_table, spec)
         test_table = like(test_table, table, needed=needed_columns(spec, names), where=test_source.path)
@@ -70,7 +70,7 @@ def prepare_data(spec: ModelSpec) -> PreparedData:
         return PreparedData(training=training, test=test, training_table=table, test_table=test_table)
     telling = telling_columns(table, free=spec.data.free_columns)
     whole = to_sample(table, spec, names=names, telling=telling, source=spec.data.table, classes=classes)
-    if spec.predictions:
+    if not spec.learns:
         return PreparedData(training=None, test=whole, training_table=table, test_table=table)
     training_rows, test_rows = split_rows(spec.split, table, whole.y_true)
     training = whole.take(training_rows)

@@ -104,15 +104,20 @@ def candidate_model(step: Step, training_data: Sample) -> Produced:
     from rai_platform.training.candidates import train_candidate
 
     report, _ = step.values.data_report(step.key("training_data"))
-    candidate, model = train_candidate(
-        step.definition,
-        training_data,
-        report,
-        step.home.store,
-        mlflow_run_id=step.mlflow_run_id(),
-        code_version=code_version("candidate_model"),
-        now=step.now,
-    )
+    said = {
+        "mlflow_run_id": step.mlflow_run_id(),
+        "code_version": code_version("candidate_model"),
+        "now": step.now,
+    }
+    if step.definition.spec.model is not None:
+        from rai_platform.registry.brought import fetch_model
+        from rai_platform.training.brought import bring_candidate
+
+        uri = step.definition.spec.model.uri
+        brought = fetch_model(uri, step.home.settings, folder=step.definition.path.parent)
+        candidate, model = bring_candidate(step.definition, brought, training_data, report, step.home.store, **said)
+    else:
+        candidate, model = train_candidate(step.definition, training_data, report, step.home.store, **said)
     step.home.ledger.append([candidate_entry(candidate, run_id=step.run_id)])
     client = step.home.registry.client
     log_candidate(client, candidate, report, training_data.source)

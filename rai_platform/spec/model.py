@@ -7,7 +7,7 @@ from pydantic import Field, field_validator, model_validator
 
 from rai_platform.errors import did_you_mean
 from rai_platform.spec.adversary import Adversary
-from rai_platform.spec.data import INTERSECTION, DataSpec, Location, SensitiveFeature, Source, Split
+from rai_platform.spec.data import INTERSECTION, Cell, DataSpec, Location, SensitiveFeature, Source, Split
 from rai_platform.spec.mitigation import Mitigation
 from rai_platform.spec.policy import PolicyOverlay, Strict
 
@@ -76,6 +76,19 @@ class GivenPredictions(Strict):
         return Source(path=self.source) if isinstance(self.source, str) else self.source
 
 
+class BroughtModel(Strict):
+    """A model that was trained elsewhere, on ``data``, and lies in MLflow in a format that runs no code when it is read."""
+
+    uri: Location = Field(description="`models:/name/3`, `runs:/…/model`, or the path of a folder that MLflow wrote.")
+    threshold: float | None = Field(
+        default=None, description="Rows with at least this score are selected; 0.5 by default."
+    )
+    classes: tuple[Cell, ...] | None = Field(
+        default=None,
+        description="The labels in the order of the model's columns, where the model does not know them by name.",
+    )
+
+
 # The job `run_all_models`, and where Dagster shows a YAML that cannot be read.
 TAKEN_NAMES = ("all_models", "unreadable", "unreadable_specs")
 
@@ -112,6 +125,7 @@ class ModelSpec(Strict):
     split: Split = Split()
     estimator: Estimator | None = None
     predictions: GivenPredictions | None = None
+    model: BroughtModel | None = None
     mitigation: Mitigation | None = None
     adversary: Adversary = Adversary()
     policy: Location | PolicyOverlay = PolicyOverlay()
@@ -141,8 +155,10 @@ class ModelSpec(Strict):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        if (self.estimator is None) == (self.predictions is None):
-            raise ValueError("give either `estimator` (a model to train) or `predictions` (somebody else's)")
+        if sum(given is not None for given in (self.estimator, self.predictions, self.model)) != 1:
+            raise ValueError(
+                "give one of `estimator` (a model to train), `model` (one that is in MLflow) and `predictions` (somebody else's)"
+            )
         if self.mitigation and not self.estimator:
             raise ValueError(
                 "`mitigation` changes how an `estimator` is trained; predictions alone cannot be mitigated"
@@ -181,6 +197,11 @@ class ModelSpec(Strict):
         return self
 
     @property
+    def learns(self) -> bool:
+        """Whether it is known what the model learned from; of somebody else's predictions it is not."""
+        return self.predictions is None
+
+    @property
     def group_features(self) -> tuple[str, ...]:
         """Every attribute that groups are formed by: the sensitive features, then the intersections (``sex_x_race``)."""
         return (
@@ -191,7 +212,7 @@ class ModelSpec(Strict):
     @property
     def assets(self) -> tuple[str, ...]:
         """The assets of the model's graph, in the order of the story."""
-        own = [name for name in ASSETS if not (name == "training_data" and self.predictions)]
+        own = [name for name in ASSETS if name != "training_data" or self.learns]
         if self.mitigation:
             own.insert(own.index("model_card"), MITIGATION_REPORT)
         return tuple(own)

@@ -52,7 +52,7 @@ def required_checks(definition: ModelDefinition) -> tuple[RequiredCheck, ...]:
         for requirement, feature in _requirements_that_hold(definition)
         if requirement.severity != "off"
         for asset in METRICS[requirement.metric].assets
-        if not (asset == "training_data" and definition.spec.predictions)
+        if not (asset == "training_data" and not definition.spec.learns)
     )
 
 

@@ -54,7 +54,7 @@ def train_candidate(
         files=files,
         training_report=report,
         parameters=_parameters(definition.spec),
-        versions=_versions(),
+        versions=recorded_versions(),
         warnings=warnings,
         spec_digest=definition.spec_digest,
         mlflow_run_id=mlflow_run_id,
@@ -90,7 +90,7 @@ def given_candidate(
         files={},
         training_report=None,
         parameters={},
-        versions=_versions(),
+        versions=recorded_versions(),
         warnings=(),
         spec_digest=definition.spec_digest,
         mlflow_run_id=mlflow_run_id,
@@ -162,5 +162,6 @@ def _parameters(spec: ModelSpec) -> dict[str, str]:
     return {name: value if isinstance(value, str) else json.dumps(value, default=str) for name, value in asked.items()}
 
 
-def _versions() -> dict[str, str]:
+def recorded_versions() -> dict[str, str]:
+    """Versions of the libraries that a candidate depends on."""
     return {name: importlib.metadata.version(name) for name in RECORDED_LIBRARIES}

@@ -174,11 +174,18 @@ def encoded_columns(preprocessing: ColumnTransformer) -> list[str]:
     return behind
 
 
-def positive_scores(estimator: Any, inputs: Any) -> tuple[np.typing.NDArray[np.float64], bool]:
-    """The estimator's score of the positive label (rows,), and whether it is meant as a probability."""
+def positive_scores(estimator: Any, inputs: Any, *, column: int = 1) -> tuple[np.typing.NDArray[np.float64], bool]:
+    """The estimator's score of the positive label (rows,), and whether it is meant as a probability.
+
+    Args:
+        estimator: fitted on two labels.
+        inputs: what it sees.
+        column: of the positive label among its two.
+    """
     if hasattr(estimator, "predict_proba"):
-        return np.asarray(estimator.predict_proba(inputs), dtype="float64")[:, 1], True
-    return np.asarray(estimator.decision_function(inputs), dtype="float64"), False
+        return np.asarray(estimator.predict_proba(inputs), dtype="float64")[:, column], True
+    scores = np.asarray(estimator.decision_function(inputs), dtype="float64")
+    return scores if column == 1 else -scores, False
 
 
 def chances_of_classes(estimator: Any, inputs: Any) -> np.typing.NDArray[np.float64]:

@@ -18,7 +18,7 @@ from rai_platform.training.estimators import (
     encoded_columns,
     in_a_line,
 )
-from rai_platform.training.manifest import Feature, FeatureKind, Manifest
+from rai_platform.training.manifest import PLATFORM_NETWORKS, Feature, FeatureKind, Manifest
 from rai_platform.training.mitigation import Learned, Task, grid_of, mitigate, weight_of
 from rai_platform.training.model import ESTIMATOR, PREPROCESSING, TrainedModel, as_read
 
@@ -147,6 +147,6 @@ def _manifest(estimator: Any, spec: ModelSpec, sample: Sample, **composition: An
 def _code_of_module(estimator: Any) -> dict[str, str]:
     """By import path, the code of the network that an estimator was given; empty where it was given none of the user's own."""
     module = getattr(estimator, "module", None)
-    if not isinstance(module, str) or module.startswith(("rai_platform.", "transformers.")):
+    if not isinstance(module, str) or module.startswith((PLATFORM_NETWORKS, "transformers.")):
         return {}
     return {module: estimator_code(module)}

@@ -1,12 +1,14 @@
 """How the learned parts of a model are written, and read again: every format holds numbers and plain values, and no code."""
 
 import hashlib
+from collections.abc import Collection
 from typing import Any
 
 from rai_platform.errors import TamperedArtifact
 from rai_platform.training import model_files
 from rai_platform.training.boosted_files import read_lightgbm, read_xgboost, write_boosted
 from rai_platform.training.candidate import FileFormat
+from rai_platform.training.onnx_files import read_onnx
 
 
 def write_part(part: Any, *, estimator: str) -> tuple[bytes, FileFormat]:
@@ -26,8 +28,14 @@ def write_part(part: Any, *, estimator: str) -> tuple[bytes, FileFormat]:
     return model_files.write_part(part, estimator=estimator), "skops"
 
 
-def read_part(content: bytes, kind: FileFormat, *, estimator: str) -> Any:
+def read_part(content: bytes, kind: FileFormat, *, estimator: str, modules: Collection[str] = ()) -> Any:
     """The fitted part in a file.
+
+    Args:
+        content: the file.
+        kind: its format.
+        estimator: the import path that the manifest names.
+        modules: import paths of networks that the manifest names; a file cannot have others imported, which would run code.
 
     Raises:
         TamperedArtifact: it is not what it is said to be, or asks for what the platform does not load.
@@ -37,11 +45,13 @@ def read_part(content: bytes, kind: FileFormat, *, estimator: str) -> Any:
     if kind == "safetensors":
         from rai_platform.training.networks.network_classifier import read_safetensors
 
-        return read_safetensors(content, expected=estimator)
+        return read_safetensors(content, expected=estimator, modules=modules)
     if kind == "xgboost":
         return read_xgboost(content)
     if kind == "lightgbm":
         return read_lightgbm(content)
+    if kind == "onnx":
+        return read_onnx(content)
     raise TamperedArtifact(f"no model file is of the format {kind!r}")
 
 

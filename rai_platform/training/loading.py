@@ -73,7 +73,12 @@ def build_model(candidate: Candidate, files: dict[str, bytes]) -> "TrainedModel"
     from rai_platform.training.model import TrainedModel
 
     parts = {
-        name: read_part(content, candidate.files[name].format, estimator=candidate.manifest.estimator)
+        name: read_part(
+            content,
+            candidate.files[name].format,
+            estimator=candidate.manifest.estimator,
+            modules=candidate.manifest.module_code,
+        )
         for name, content in files.items()
     }
     return TrainedModel(manifest=candidate.manifest, parts=parts)

@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 FeatureKind = Literal["number", "category", "text", "image"]
+PLATFORM_NETWORKS = (
+    "rai_platform.training.networks.small_networks."  # need no digest: the platform's code has a version
+)
 Composition = Literal["single", "weighted", "group_thresholds", "given"]
 
 
@@ -59,6 +62,8 @@ class Manifest:
         randomized: whether decisions are drawn with the chance that mitigation computed.
         thresholds: by group, for ``group_thresholds``.
         classes: the labels in the order of their numbers, where there are several; the likeliest is decided for.
+        class_columns: the estimator's column of the negative and the positive label, or of every class, where it was trained
+            elsewhere; empty where they are in order.
         module_code: by import path, the code of a network that the estimator was given; as in ``estimator_code``.
     """
 
@@ -76,8 +81,13 @@ class Manifest:
     thresholds: dict[str, GroupThresholds] = field(default_factory=dict)
     classes: tuple[str, ...] = ()
     module_code: dict[str, str] = field(default_factory=dict)
+    class_columns: tuple[int, ...] = ()
 
     def in_digests(self) -> dict[str, Any]:
         """The manifest as it is digested: what not every model has is left out where it has none."""
         told = dataclasses.asdict(self)
-        return {name: value for name, value in told.items() if value or name not in ("classes", "module_code")}
+        return {
+            name: value
+            for name, value in told.items()
+            if value or name not in ("classes", "module_code", "class_columns")
+        }

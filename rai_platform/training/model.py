@@ -74,6 +74,8 @@ class TrainedModel:
             return np.column_stack([1 - positive, positive])
         with _refusals_told(self.manifest.estimator):
             chances: Scores = chances_of_classes(self.parts[ESTIMATOR], inputs)
+        if columns := self.manifest.class_columns:
+            chances = chances[:, list(columns)]
         if not np.isfinite(chances).all() or chances.shape[1] != len(self.manifest.classes):
             raise UnscorableRows(
                 f"the model does not give every row a chance of each of {len(self.manifest.classes)} classes",
@@ -92,7 +94,9 @@ class TrainedModel:
             return self.probabilities_encoded(inputs)[:, self.focus]
         with _refusals_told(self.manifest.estimator):
             seen = self._seen(inputs)
-            scores = np.array([positive_scores(estimator, seen)[0] for estimator in self.estimators])
+            columns = self.manifest.class_columns
+            place = columns[1] if columns else 1
+            scores = np.array([positive_scores(each, seen, column=place)[0] for each in self.estimators])
         weights = self.manifest.weights or (1.0,)
         mean: Scores = np.asarray(weights) @ scores
         if not np.isfinite(mean).all():

@@ -3,6 +3,7 @@
 import importlib
 import json
 from abc import abstractmethod
+from collections.abc import Collection
 from typing import Any, Self
 
 import numpy as np
@@ -12,6 +13,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from torch import Tensor, nn
 
 from rai_platform.errors import TamperedArtifact, UnusableEstimator, did_you_mean
+from rai_platform.training.manifest import PLATFORM_NETWORKS
 from rai_platform.training.networks.adversarial_examples import AdversarialTraining
 from rai_platform.training.networks.optimization import Schedule, device, optimize
 
@@ -184,20 +186,24 @@ def _imported(path: str) -> Any:
     return getattr(module, name)
 
 
-def read_safetensors(content: bytes, *, expected: str) -> NetworkClassifier:
+def read_safetensors(content: bytes, *, expected: str, modules: Collection[str]) -> NetworkClassifier:
     """The classifier in a file of tensors.
 
     Args:
         content: the file.
         expected: import path of the classifier that the manifest names; a file cannot choose another.
+        modules: import paths of networks of the user's own that the manifest names; a file cannot choose others.
 
     Raises:
-        TamperedArtifact: it is no such file, or of another classifier.
+        TamperedArtifact: it is no such file, or of another classifier or network.
     """
     told = header_of(content)
     factory = _imported(expected)
     if told["classifier"] != f"{factory.__module__}.{factory.__name__}":
         raise TamperedArtifact(f"the model file is of {told['classifier']}, and the manifest says {expected}")
+    module = told["params"].get("module", PLATFORM_NETWORKS)
+    if not str(module).startswith(PLATFORM_NETWORKS) and module not in modules:
+        raise TamperedArtifact(f"the model file asks for the network {module}, which its manifest does not name")
     classifier: NetworkClassifier = factory.from_safetensors(told, content)
     return classifier
 

@@ -92,5 +92,6 @@ def optimize(
         spent = time.monotonic() - began
         left = spent / (epoch + 1) * (schedule.epochs - epoch - 1)
         tell(f"epoch {epoch + 1} of {schedule.epochs}: loss {mean:.4f} ({spent:.0f} s, about {left:.0f} s left)")
+    optimizer.zero_grad()
     network.to("cpu").eval()
     return mean

@@ -1,0 +1,300 @@
+"""Boosted trees in their own formats, and models out of MLflow: taken where reading runs no code, refused where it would."""
+
+import shutil
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import lightgbm
+import mlflow
+import mlflow.lightgbm
+import mlflow.onnx
+import mlflow.sklearn
+import mlflow.xgboost
+import numpy as np
+import onnx
+import pandas as pd
+import pytest
+import xgboost
+from onnx import TensorProto, helper
+from sklearn.datasets import load_breast_cancer, load_iris
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+
+from rai_platform.data.preparation import prepare_data
+from rai_platform.data.screening import screen_training_data
+from rai_platform.errors import TamperedArtifact, UnreadableData, UnscorableRows, UnusableEstimator
+from rai_platform.registry.brought import fetch_model
+from rai_platform.settings import read_settings
+from rai_platform.spec.model import ModelSpec
+from rai_platform.store import ContentStore
+from rai_platform.training.boosted_files import read_lightgbm, read_xgboost
+from rai_platform.training.brought import bring_candidate
+from rai_platform.training.formats import read_part, write_part
+from rai_platform.training.loading import load_model
+from rai_platform.training.model import TrainedModel
+from rai_platform_tests.training.lending import definition_of
+
+CANCER, CANCER_LABEL = load_breast_cancer(return_X_y=True, as_frame=True)
+FLOWERS, FLOWER_LABEL = load_iris(return_X_y=True, as_frame=True)
+QUIET = {"pip_requirements": ["scikit-learn"]}
+
+
+def spec_of(
+    uri: str, source: str = "sklearn:breast_cancer", data: dict[str, Any] | None = None, **model: Any
+) -> ModelSpec:
+    return ModelSpec.model_validate(
+        {
+            "name": "brought",
+            "owners": ["team:tests"],
+            "intended_use": "A test.",
+            "out_of_scope": "Everything else.",
+            "data": {"source": source, "target": "target", **(data or {})},
+            "model": {"uri": uri, **model},
+        }
+    )
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> Iterator[None]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def bring(spec: ModelSpec, store: ContentStore) -> tuple[TrainedModel, pd.DataFrame]:
+    """The model read back from the store, and the features of the test data."""
+    prepared = prepare_data(spec)
+    assert prepared.training is not None
+    assert spec.model is not None
+    brought = fetch_model(spec.model.uri, read_settings(), folder=Path.cwd())
+    candidate, _ = bring_candidate(
+        definition_of(spec),
+        brought,
+        prepared.training,
+        screen_training_data(prepared, spec),
+        store,
+        mlflow_run_id="run",
+        code_version="1",
+        now="2026-01-01T00:00:00+00:00",
+    )
+    return load_model(candidate, store), prepared.test.features
+
+
+def a_linear_graph(weights: np.ndarray, offsets: np.ndarray) -> onnx.ModelProto:
+    """Logits of a linear model, as a network is exported."""
+    graph = helper.make_graph(
+        [helper.make_node("Gemm", ["rows", "weights", "offsets"], ["logits"])],
+        "linear",
+        [helper.make_tensor_value_info("rows", TensorProto.FLOAT, [None, weights.shape[0]])],
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, [None, weights.shape[1]])],
+        [
+            helper.make_tensor("weights", TensorProto.FLOAT, weights.shape, weights.ravel().tolist()),
+            helper.make_tensor("offsets", TensorProto.FLOAT, offsets.shape, offsets.ravel().tolist()),
+        ],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+
+
+# --- boosted trees that are trained here ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("labels", [2, 3])
+@pytest.mark.parametrize(
+    "classifier",
+    [xgboost.XGBClassifier(n_estimators=8, n_jobs=1), lightgbm.LGBMClassifier(n_estimators=8, verbose=-1, n_jobs=1)],
+    ids=["xgboost", "lightgbm"],
+)
+def test_boosted_trees_give_the_same_chances_bit_for_bit_after_they_were_saved(classifier, labels):
+    features, target = (CANCER, CANCER_LABEL) if labels == 2 else (FLOWERS, FLOWER_LABEL)
+    fitted = classifier.fit(features.to_numpy(), target)
+    content, kind = write_part(fitted, estimator="")
+    assert b"pickle" not in content
+    read = read_part(content, kind, estimator="")
+    assert np.array_equal(read.predict_proba(features.to_numpy()), fitted.predict_proba(features.to_numpy()))
+    assert write_part(fitted, estimator="")[0] == content
+
+
+def test_a_loss_function_of_ones_own_is_not_in_the_file_and_so_is_refused():
+    def loss(y: np.ndarray, raw: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        chance = 1 / (1 + np.exp(-raw))
+        return chance - y, chance * (1 - chance)
+
+    fitted = xgboost.XGBClassifier(n_estimators=2, objective=loss).fit(CANCER, CANCER_LABEL)
+    with pytest.raises(UnusableEstimator, match="an objective that is a function"):
+        write_part(fitted, estimator="")
+
+
+@pytest.mark.parametrize("read", [read_xgboost, read_lightgbm])
+@pytest.mark.parametrize("content", [b"", b"\x80\x04]\x94.", b"tree\nnothing"])
+def test_a_file_that_holds_no_trees_is_refused(read, content):
+    with pytest.raises(TamperedArtifact, match="not a model file of"):
+        read(content)
+
+
+# --- models out of MLflow ---------------------------------------------------------------------------------------------
+
+
+def test_a_pipeline_in_skops_is_taken_and_scores_as_it_did(tmp_path, store):
+    fitted = make_pipeline(StandardScaler(), LogisticRegression()).fit(CANCER, CANCER_LABEL)
+    mlflow.sklearn.save_model(fitted, tmp_path / "m", serialization_format="skops", **QUIET)
+    model, features = bring(spec_of(str(tmp_path / "m")), store)
+    assert np.array_equal(model.score(features), fitted.predict_proba(features)[:, 1])
+    assert np.array_equal(model.decide(features), fitted.predict(features))
+
+
+def test_labels_by_name_are_matched_with_those_of_the_data(tmp_path, store):
+    named = CANCER_LABEL.map({0: "malignant", 1: "benign"})
+    table = CANCER.assign(target=named)
+    table.to_parquet(tmp_path / "table.parquet")
+    fitted = make_pipeline(StandardScaler(), LogisticRegression()).fit(CANCER, named)
+    mlflow.sklearn.save_model(fitted, tmp_path / "m", serialization_format="skops", **QUIET)
+    assert fitted.classes_.tolist() == ["benign", "malignant"]
+    for place, label in enumerate(fitted.classes_):
+        spec = spec_of(str(tmp_path / "m"), str(tmp_path / "table.parquet"), {"positive_label": label})
+        model, features = bring(spec, store)
+        assert np.array_equal(model.score(features), fitted.predict_proba(features)[:, place])
+    several = spec_of(str(tmp_path / "m"), str(tmp_path / "table.parquet"), {"classes": ["malignant", "benign"]})
+    model, features = bring(several, store)
+    assert np.array_equal(model.probabilities(features), fitted.predict_proba(features)[:, ::-1])
+
+
+def test_a_model_without_probabilities_is_taken_whichever_label_is_positive(tmp_path, store):
+    fitted = make_pipeline(StandardScaler(), SVC(kernel="linear")).fit(CANCER, CANCER_LABEL)
+    mlflow.sklearn.save_model(fitted, tmp_path / "m", serialization_format="skops", **QUIET)
+    for positive, sign in ((1, 1), (0, -1)):
+        model, features = bring(spec_of(str(tmp_path / "m"), data={"positive_label": positive}), store)
+        assert np.array_equal(model.score(features), sign * fitted.decision_function(features))
+
+
+@pytest.mark.parametrize(
+    ("save", "fitted"),
+    [
+        (mlflow.xgboost.save_model, xgboost.XGBClassifier(n_estimators=5).fit(CANCER, CANCER_LABEL)),
+        (
+            lambda fitted, path, **how: mlflow.lightgbm.save_model(fitted.booster_, path, **how),
+            lightgbm.LGBMClassifier(n_estimators=5, verbose=-1).fit(CANCER, CANCER_LABEL),
+        ),
+    ],
+    ids=["xgboost", "lightgbm"],
+)
+def test_boosted_trees_are_taken(save, fitted, tmp_path, store):
+    save(fitted, str(tmp_path / "m"), **QUIET)
+    model, features = bring(spec_of(str(tmp_path / "m"), classes=[0, 1]), store)
+    assert np.allclose(model.score(features), fitted.predict_proba(features)[:, 1], atol=1e-12)
+
+
+def test_an_onnx_graph_is_taken_and_its_logits_are_made_chances(tmp_path, store):
+    fitted = LogisticRegression(max_iter=5000).fit(FLOWERS, FLOWER_LABEL)
+    mlflow.onnx.save_model(a_linear_graph(fitted.coef_.T, fitted.intercept_), tmp_path / "m", **QUIET)
+    spec = spec_of(str(tmp_path / "m"), "sklearn:iris", {"classes": "all"}, classes=[0, 1, 2])
+    model, features = bring(spec, store)
+    assert np.allclose(model.probabilities(features), fitted.predict_proba(features), atol=1e-5)
+
+
+def test_a_pipeline_that_reads_texts_is_taken(tmp_path, store):
+    spec = spec_of("nowhere", "generator:prompts?rows=300", {"target": "injection", "text": "text"})
+    training = prepare_data(spec).training
+    fitted = make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(training.features["text"], training.y_true)
+    mlflow.sklearn.save_model(fitted, tmp_path / "m", serialization_format="skops", **QUIET)
+    spec = spec_of(str(tmp_path / "m"), "generator:prompts?rows=300", {"target": "injection", "text": "text"})
+    model, features = bring(spec, store)
+    assert np.array_equal(model.score(features), fitted.predict_proba(features["text"])[:, 1])
+
+
+def test_a_registered_version_is_taken_by_its_uri(tmp_path, store, monkeypatch):
+    monkeypatch.setenv("RAI_HOME", str(tmp_path / "home"))
+    uri = read_settings().tracking_uri
+    (tmp_path / "home").mkdir()
+    monkeypatch.chdir(tmp_path)
+    mlflow.set_tracking_uri(uri)
+    try:
+        fitted = make_pipeline(StandardScaler(), LogisticRegression()).fit(CANCER, CANCER_LABEL)
+        with mlflow.start_run():
+            mlflow.sklearn.log_model(
+                fitted, name="m", serialization_format="skops", registered_model_name="cancer", **QUIET
+            )
+        model, features = bring(spec_of("models:/cancer/1"), store)
+    finally:
+        mlflow.set_tracking_uri(None)
+    assert np.array_equal(model.score(features), fitted.predict_proba(features)[:, 1])
+
+
+class Trap:
+    """Leaves a trace when it is unpickled."""
+
+    def __init__(self, trace: Path) -> None:
+        self.trace = trace
+
+    def __reduce__(self) -> tuple[Any, tuple[Any, ...]]:
+        return Path.touch, (self.trace,)
+
+
+def test_a_pickled_model_is_refused_unread_and_the_way_out_is_told(tmp_path, store):
+    fitted = make_pipeline(StandardScaler(), LogisticRegression()).fit(CANCER, CANCER_LABEL)
+    fitted.trap = Trap(tmp_path / "trace")
+    mlflow.sklearn.save_model(fitted, tmp_path / "m", serialization_format="cloudpickle", **QUIET)
+    (tmp_path / "trace").unlink(missing_ok=True)
+    with pytest.raises(UnusableEstimator, match=r"is pickled.*serialization_format='skops'"):
+        bring(spec_of(str(tmp_path / "m")), store)
+    assert not (tmp_path / "trace").exists()
+
+
+def test_a_pickle_that_calls_itself_skops_is_refused_unread(tmp_path, store):
+    import pickle
+
+    fitted = make_pipeline(StandardScaler(), LogisticRegression()).fit(CANCER, CANCER_LABEL)
+    mlflow.sklearn.save_model(fitted, tmp_path / "m", serialization_format="skops", **QUIET)
+    (tmp_path / "m" / "model.skops").write_bytes(pickle.dumps(Trap(tmp_path / "trace")))
+    with pytest.raises(UnusableEstimator, match="cannot be read"):
+        bring(spec_of(str(tmp_path / "m")), store)
+    assert not (tmp_path / "trace").exists()
+
+
+def test_a_pyfunc_of_somebodys_own_code_is_refused(tmp_path, store):
+    class Own(mlflow.pyfunc.PythonModel):
+        def predict(self, model_input):
+            return model_input
+
+    mlflow.pyfunc.save_model(str(tmp_path / "m"), python_model=Own(), **QUIET)
+    with pytest.raises(UnusableEstimator, match="reading that may run code"):
+        bring(spec_of(str(tmp_path / "m")), store)
+
+
+@pytest.mark.parametrize(
+    ("break_it", "error", "told"),
+    [
+        (lambda folder: shutil.rmtree(folder), UnreadableData, "no such folder"),
+        (lambda folder: (folder / "MLmodel").unlink(), UnreadableData, "there is no file MLmodel"),
+        (lambda folder: (folder / "MLmodel").write_text("- 1"), UnreadableData, "not what MLflow writes"),
+        (lambda folder: (folder / "model.skops").unlink(), UnreadableData, "is not among its files"),
+        (
+            lambda folder: (folder / "MLmodel").write_text(
+                (folder / "MLmodel").read_text().replace("model.skops", "../../secret")
+            ),
+            UnreadableData,
+            "is not among its files",
+        ),
+    ],
+)
+def test_what_is_no_model_of_mlflow_is_told_in_a_sentence(break_it, error, told, tmp_path, store):
+    fitted = make_pipeline(StandardScaler(), LogisticRegression()).fit(CANCER, CANCER_LABEL)
+    mlflow.sklearn.save_model(fitted, tmp_path / "m", serialization_format="skops", **QUIET)
+    break_it(tmp_path / "m")
+    with pytest.raises(error, match=told):
+        bring(spec_of(str(tmp_path / "m")), store)
+
+
+def test_a_model_of_other_columns_or_labels_is_told(tmp_path, store):
+    fitted = make_pipeline(StandardScaler(), LogisticRegression(max_iter=500)).fit(FLOWERS, FLOWER_LABEL)
+    mlflow.sklearn.save_model(fitted, tmp_path / "m", serialization_format="skops", **QUIET)
+    with pytest.raises(UnusableEstimator, match="the model knows the labels 0, 1, 2"):
+        bring(spec_of(str(tmp_path / "m")), store)
+    two = make_pipeline(StandardScaler(), LogisticRegression()).fit(FLOWERS, FLOWER_LABEL > 1)
+    mlflow.sklearn.save_model(two, tmp_path / "two", serialization_format="skops", **QUIET)
+    with pytest.raises(UnscorableRows, match="it was given the columns mean radius"):
+        bring(spec_of(str(tmp_path / "two"), classes=[0, 1]), store)
