@@ -25,8 +25,7 @@ ROUNDING = 1e-5
 def linear(classes: int = 3, *, channels: int = 1, height: int = 5, width: int = 4, seed: int = 0) -> Any:
     """A linear network, for which the best perturbation is known."""
     torch.manual_seed(seed)
-    network = nn.Sequential(nn.Flatten(), nn.Linear(channels * height * width, classes)).eval().requires_grad_(False)
-    return network
+    return nn.Sequential(nn.Flatten(), nn.Linear(channels * height * width, classes)).eval().requires_grad_(False)
 
 
 def model_of(network: nn.Module) -> Any:
@@ -160,7 +159,7 @@ def test_the_difference_of_logits_ratio_knows_neither_scale_nor_shift(
     value = difference_of_logits_ratio(z, y)
     assert torch.allclose(value, difference_of_logits_ratio(scale * z + shift, y), rtol=1e-4, atol=1e-4)
     assert bool(value > 0) == (int(z.argmax()) != label)
-    assert -1 <= float(value), "at most the whole way from the first to the third"
+    assert float(value) >= -1, "at most the whole way from the first to the third"
 
 
 def test_for_two_classes_the_margin_stands_in() -> None:
