@@ -13,6 +13,7 @@ import numpy as np
 
 from rai_platform.robustness.attack_report import CredibilityCheck
 from rai_platform.robustness.images.report import (
+    IN_WORDS,
     AttackedImages,
     ImageAttack,
     ImageEffort,
@@ -29,18 +30,6 @@ GAINING = 0.05  # of the images attacked may be turned in the last tenth of an a
 WHITE_BOX: tuple[ImageAttack, ...] = ("fgsm", "pgd", "deepfool", "apgd_ce", "apgd_dlr")
 STRONGER: tuple[tuple[ImageAttack, ImageAttack], ...] = (("fgsm", "pgd"), ("fgsm", "apgd_ce"))
 ITERATIVE: tuple[ImageAttack, ...] = ("pgd", "apgd_ce", "apgd_dlr")
-IN_WORDS: dict[str, str] = {
-    "linf": "L∞",
-    "l2": "L2",
-    "fgsm": "FGSM",
-    "pgd": "PGD",
-    "deepfool": "DeepFool",
-    "apgd_ce": "APGD-CE",
-    "apgd_dlr": "APGD-DLR",
-    "square": "Square",
-    "hop_skip_jump": "HopSkipJump",
-    "worst_case": "all together",
-}
 
 
 def credibility(

@@ -2,7 +2,7 @@
 
 import base64
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from rai_platform.robustness.attack_report import CredibilityCheck
 from rai_platform.statistics.estimates import PairedDifference, Proportion
@@ -16,6 +16,18 @@ ImageAttack = Literal["fgsm", "pgd", "deepfool", "apgd_ce", "apgd_dlr", "square"
 Access = Literal["gradients", "scores", "decisions"]
 Corruption = Literal["gaussian_noise", "blur", "contrast", "brightness"]
 SEVERITIES = (1, 2, 3, 4, 5)
+IN_WORDS: dict[str, str] = {
+    "linf": "L∞",
+    "l2": "L2",
+    "fgsm": "FGSM",
+    "pgd": "PGD",
+    "deepfool": "DeepFool",
+    "apgd_ce": "APGD-CE",
+    "apgd_dlr": "APGD-DLR",
+    "square": "Square",
+    "hop_skip_jump": "HopSkipJump",
+    "worst_case": "all together",
+}
 SAME = 1e-9  # two epsilons closer than this are one
 
 
@@ -81,6 +93,8 @@ class Picture:
         shape: channels, height, width.
         shades: a byte for every pixel in that order, in base64.
     """
+
+    COLOURS: ClassVar[int] = 3
 
     shape: tuple[int, int, int]
     shades: str
