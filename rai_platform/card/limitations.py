@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from rai_platform.card.attack import strongest_in_words
+from rai_platform.card.images import strongest_on_images
 from rai_platform.explanations.report import Explanations
 from rai_platform.fairness.rates import MAIN_RATES, group_rates
 from rai_platform.fairness.report import FairnessReport
@@ -95,6 +96,12 @@ def _about_figures(
         )
     for perturbation, why in robustness.not_estimable.items():
         yield f"Not tried: {perturbation.replace('_', ' ')}, since {why}."
+    if robustness.images and robustness.images.curve:
+        yield strongest_on_images(robustness.images)
+        yield from (
+            f"The attacks on images are not credible: it is not shown that {doubt.name} ({doubt.says})."
+            for doubt in robustness.images.doubts
+        )
     if robustness.attack and robustness.attack.worst_case:
         yield strongest_in_words(robustness.attack)
         yield from (

@@ -25,6 +25,7 @@ from rai_platform.card.drawing import (
 )
 from rai_platform.card.faithfulness_plot import draw_faithfulness
 from rai_platform.card.group_plots import draw_calibration, draw_confusion, draw_groups
+from rai_platform.card.image_plots import draw_adversarial_images, draw_corruptions, draw_image_attacks
 from rai_platform.card.rendering import impact_limit
 from rai_platform.explanations.report import Explanations
 from rai_platform.performance.report import PerformanceReport
@@ -216,6 +217,9 @@ def draw_card(card: ModelCard, evidence: Evidence) -> dict[str, str]:
         "faithfulness": draw_faithfulness(evidence.explanations, kind="svg"),
         "robustness": draw_robustness(evidence.robustness, kind="svg"),
         "attack": draw_attack(evidence.robustness.attack, kind="svg"),
+        "image attacks": draw_image_attacks(evidence.robustness.images, kind="svg"),
+        "adversarial images": draw_adversarial_images(evidence.robustness.images, kind="svg"),
+        "corruptions": draw_corruptions(evidence.robustness.images, kind="svg"),
     }
     for section in card.fairness:
         if not section.groups or not section.by_selection:

@@ -15,6 +15,7 @@ from rai_platform.card.document import FeatureFairness, ModelCard
 from rai_platform.card.individual import NO_CAUSE
 from rai_platform.card.law import NO_ADVICE
 from rai_platform.data.sample import MISSING_GROUP
+from rai_platform.robustness.images.report import IN_WORDS
 from rai_platform.spec.metrics import METRICS
 from rai_platform.spec.verdict import SEVEREST_FIRST, Interval, Verdict
 
@@ -64,6 +65,7 @@ def _environment() -> Environment:
     )
     filters: dict[str, Callable[..., Any]] = {
         "words": _words,
+        "attack_name": lambda name: IN_WORDS.get(name, _words(name)),
         "number": _number,
         "short_number": _short_number,
         "percent": _percent,

@@ -1,8 +1,9 @@
-"""The card's section on what happens when the table is a little different."""
+"""The card's section on what happens when the table or the images are a little different."""
 
 from rai_platform.card.attack import attack_section
 from rai_platform.card.document import RobustnessRow, RobustnessSection
 from rai_platform.card.figures import figure
+from rai_platform.card.images import image_section
 from rai_platform.robustness.report import RobustnessScores
 
 
@@ -27,4 +28,5 @@ def robustness_section(report: RobustnessScores) -> RobustnessSection:
         not_estimable=report.not_estimable,
         left_alone=report.left_alone,
         attack=attack_section(report.attack) if report.attack else None,
+        images=image_section(report.images) if report.images else None,
     )

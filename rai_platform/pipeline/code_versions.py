@@ -27,6 +27,7 @@ JUDGING = (
     "release/explanation_findings.py",
     "release/fairness_findings.py",
     "release/attack_findings.py",
+    "release/image_attack_findings.py",
     "release/judgement.py",
 )
 

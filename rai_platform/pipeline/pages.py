@@ -13,6 +13,7 @@ from rai_platform.mitigation.report import MitigationReport
 from rai_platform.performance.report import PerformanceReport
 from rai_platform.pipeline.attack_page import attack_page
 from rai_platform.pipeline.explanations_page import explanations_page
+from rai_platform.pipeline.image_attack_page import image_attack_page
 from rai_platform.pipeline.metadata_values import (
     Rows,
     digests,
@@ -381,7 +382,9 @@ def _robustness_page(report: RobustnessScores) -> Page:
     from rai_platform.card.plots import draw_robustness
 
     if report.not_possible:
-        return {"not possible": report.not_possible, **_about(report)}
+        return {"not possible": report.not_possible, **image_attack_page(report.images), **_about(report)}
+    if report.images and not report.scores:
+        return {**image_attack_page(report.images), **_about(report)}
     rows = [
         {
             "change": f"{in_words(score.perturbation)} {score.strength:g}",
@@ -403,6 +406,7 @@ def _robustness_page(report: RobustnessScores) -> Page:
             wide_table(changed),
         ),
         **attack_page(report.attack),
+        **image_attack_page(report.images),
         **{f"{in_words(name)}: not tried": why for name, why in report.not_estimable.items()},
         **_about(report),
     }

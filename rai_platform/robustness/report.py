@@ -1,9 +1,10 @@
-"""The robustness report of a tabular model as a value."""
+"""The robustness report of a model as a value."""
 
 from dataclasses import dataclass
 from typing import Literal
 
 from rai_platform.robustness.attack_report import ConstrainedAttack
+from rai_platform.robustness.images.report import ImageRobustness
 from rai_platform.spec.subject import Subject
 from rai_platform.statistics.estimates import PairedDifference, Proportion
 
@@ -50,6 +51,7 @@ class RobustnessScores:
         left_alone: columns that were not changed, because people cannot change them.
         code_version: of the measuring code.
         attack: what people could bring about by changing what they could change; None in a report older than the question.
+        images: what becomes of an image classifier when images are changed; None for a model that decides about rows.
     """
 
     subject: Subject
@@ -61,6 +63,7 @@ class RobustnessScores:
     left_alone: tuple[str, ...]
     code_version: str
     attack: ConstrainedAttack | None = None
+    images: ImageRobustness | None = None
 
     def at(self, perturbation: str, strength: float) -> tuple[RobustnessScore, ...]:
         """The scores of a perturbation at a strength; two for a shift, up and down."""

@@ -18,6 +18,7 @@ class Metric:
         options: what else a requirement on it may say.
         is_share: whether it lies between -1 and 1, so that a limit of 5 means 5 % and says 500 %.
         strength_is_share: whether the strength of its perturbation is a share of the cells.
+        strengths: the only ones that its perturbation has; empty where any number above 0 is one.
     """
 
     assets: tuple[str, ...]
@@ -27,6 +28,7 @@ class Metric:
     options: tuple[Option, ...] = ()
     is_share: bool = True
     strength_is_share: bool = False
+    strengths: tuple[float, ...] = ()
 
 
 def _fairness(good: Literal["high", "low"], meaning: str) -> Metric:
@@ -57,6 +59,16 @@ def _robustness(meaning: str, *, strength_is_share: bool = False) -> Metric:
         options=("strength",),
         meaning=f"accuracy lost when {meaning}",
         strength_is_share=strength_is_share,
+    )
+
+
+def _under_attack(within: str) -> Metric:
+    return Metric(
+        assets=("robustness_scores",),
+        good="high",
+        by_group=False,
+        options=("strength",),
+        meaning=f"share of images classified rightly however an attack changes them, {within}",
     )
 
 
@@ -232,5 +244,15 @@ METRICS: dict[str, Metric] = {
     "accuracy_drop_under_shift": _robustness("all numbers drift one way"),
     "accuracy_drop_under_constrained_attack": _robustness(
         "people change what they could change, to be decided otherwise"
+    ),
+    "accuracy_under_linf_attack": _under_attack("no pixel by more than the strength"),
+    "accuracy_under_l2_attack": _under_attack("all pixels together by no more than the strength (Euclidean)"),
+    "accuracy_drop_under_corruption": Metric(
+        assets=("robustness_scores",),
+        good="low",
+        by_group=False,
+        options=("strength",),
+        meaning="accuracy lost when images are noisy, blurred, pale or too bright, whichever costs most",
+        strengths=(1, 2, 3, 4, 5),
     ),
 }

@@ -57,7 +57,9 @@ class Requirement(Strict):
         "fares best; `largest`; or `{group: NAME}`. The policy's by default.",
     )
     strength: float | None = Field(
-        default=None, gt=0, description="Robustness: the strength of the perturbation; of an attack, its budget."
+        default=None,
+        gt=0,
+        description="Robustness: the strength of the perturbation; of an attack, its budget or distance.",
     )
     top: int | None = Field(
         default=None, ge=1, description="Explanations: how many of the strongest features are looked at."
@@ -93,6 +95,9 @@ class Requirement(Strict):
             raise ValueError(
                 f"the strength of {self.metric} is a share of the cells, from 0 to 1, got {self.strength:g}"
             )
+        if metric.strengths and self.strength is not None and self.strength not in metric.strengths:
+            known = ", ".join(f"{each:g}" for each in metric.strengths)
+            raise ValueError(f"the strength of {self.metric} is one of {known}, got {self.strength:g}")
         if not metric.by_group and self.sensitive_features != "all":
             raise ValueError(f"{self.metric} is judged once, not by group: leave out `sensitive_features`")
         if self.reference is not None and metric.assets != ("fairness_report",):

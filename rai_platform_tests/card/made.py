@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from rai_platform.card.building import Evidence, Judged, build_card
 from rai_platform.card.document import ModelCard
 from rai_platform.data.pretraining import LabelCounts
@@ -50,6 +52,14 @@ from rai_platform.robustness.attack_report import (
     ConstrainedAttack,
     CredibilityCheck,
     Effort,
+)
+from rai_platform.robustness.images.report import (
+    AdversarialImage,
+    AttackedImages,
+    CorruptedAccuracy,
+    ImageEffort,
+    ImageRobustness,
+    Picture,
 )
 from rai_platform.robustness.report import RobustnessScore, RobustnessScores, nothing_to_perturb
 from rai_platform.spec.model import ASSETS, ModelSpec
@@ -323,6 +333,91 @@ def attack(**changes: Any) -> ConstrainedAttack:
         relations=("years_employed <= age",),
     )
     return dataclasses.replace(report, **changes)
+
+
+def images(**changes: Any) -> ImageRobustness:
+    """Images of two classes under one attack and the worst case over all one attack, and under one corruption."""
+    right = Proportion(successes=450, trials=500, n=500)
+    checker = np.indices((1, 4, 4)).sum(axis=0).astype("float32") % 2
+
+    def point(attack: Any, norm: Any, epsilon: float, lost: int) -> AttackedImages:
+        stands = Proportion(successes=450 - lost, trials=500, n=500)
+        worst = attack == "worst_case"
+        return AttackedImages(
+            attack=attack,
+            norm=norm,
+            epsilon=epsilon,
+            accuracy=stands,
+            as_found=stands,
+            drop=PairedDifference(first_only=lost, second_only=0, trials=500, n=500),
+            by_class={"cat": stands, "dog": stands} if worst else {},
+            by_group={"camera": {"old": stands, "new": stands}} if worst else {},
+        )
+
+    report = ImageRobustness(
+        not_possible=None,
+        n=500,
+        n_corrupted=1400,
+        shape=(1, 4, 4),
+        queries=1000,
+        accuracy=right,
+        curve=tuple(
+            point(attack, norm, epsilon, lost)
+            for norm, epsilons in (("linf", (0.05, 0.1, 0.2)), ("l2", (0.5, 1.0)))
+            for attack in ("apgd_ce", "worst_case")
+            for epsilon, lost in zip(epsilons, (50, 150, 440), strict=False)
+        ),
+        efforts=(
+            ImageEffort(
+                attack="apgd_ce",
+                norm="linf",
+                access="gradients",
+                iterations=50,
+                restarts=2,
+                queries=210.4,
+                turned=Proportion(successes=440, trials=450, n=450),
+                late=Proportion(successes=0, trials=450, n=450),
+                refused=0,
+            ),
+        ),
+        no_gradient=Proportion(successes=0, trials=450, n=450),
+        examples=(
+            AdversarialImage(
+                row_key=17,
+                label="cat",
+                taken_for="dog",
+                attack="apgd_ce",
+                norm="linf",
+                epsilon=0.05,
+                distance=0.031,
+                original=Picture.of(checker),
+                adversarial=Picture.of(np.clip(checker, 0.03, 0.97)),
+            ),
+        ),
+        corruptions=tuple(
+            CorruptedAccuracy(
+                corruption="gaussian_noise",
+                severity=severity,
+                parameter=f"standard deviation {0.04 * severity:g}",
+                accuracy=Proportion(successes=1260 - 50 * severity, trials=1400, n=1400),
+                drop=PairedDifference(first_only=50 * severity, second_only=0, trials=1400, n=1400),
+                by_group={"camera": {"old": right, "new": right}},
+            )
+            for severity in (1, 2, 3, 4, 5)
+        ),
+        checks=(
+            CredibilityCheck(
+                name="there are gradients to follow", passed=True, says="the loss has a gradient everywhere"
+            ),
+        ),
+        notes=("An image that was turned within a smaller distance counts as turned within a larger one.",),
+    )
+    return dataclasses.replace(report, **changes)
+
+
+MASKED = CredibilityCheck(
+    name="there are gradients to follow", passed=False, says="there is none at 40.0% of the images"
+)
 
 
 def robustness(subject: Subject = SUBJECT, **changes: Any) -> RobustnessScores:

@@ -1,0 +1,18 @@
+"""What one attack found against a batch of images within one distance."""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Perturbed images, and when each was first classified wrongly.
+
+    Attributes:
+        images: (batch, channels, height, width); where none was classified wrongly, the one that came closest.
+        first: the iteration that turned each (batch,), counted over all restarts; -1 where none did.
+    """
+
+    images: Tensor
+    first: Tensor

@@ -1,0 +1,246 @@
+"""Laws of Auto-PGD, of the Square attack and of what they are made of."""
+
+import math
+from typing import Any
+
+import pytest
+import torch
+from foolbox.criteria import TargetedMisclassification
+from foolbox.models import PyTorchModel
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from rai_platform.robustness.images.apgd import AutoPGD, checkpoints
+from rai_platform.robustness.images.decision_search import FIRST_QUESTIONS, SEARCHING, HopSkipJump, steps_for
+from rai_platform.robustness.images.geometry import Ball, sizes, steepest
+from rai_platform.robustness.images.losses import LOSSES, cross_entropy, difference_of_logits_ratio, margin
+from rai_platform.robustness.images.report import Norm
+from rai_platform.robustness.images.square import Square, hill, side
+
+NORMS = st.sampled_from(["linf", "l2"])
+ROUNDING = 1e-5
+
+
+def linear(classes: int = 3, *, channels: int = 1, height: int = 5, width: int = 4, seed: int = 0) -> Any:
+    """A linear network, for which the best perturbation is known."""
+    torch.manual_seed(seed)
+    return nn.Sequential(nn.Flatten(), nn.Linear(channels * height * width, classes)).eval().requires_grad_(False)
+
+
+def model_of(network: nn.Module) -> Any:
+    return PyTorchModel(network, bounds=(0, 1), device="cpu")
+
+
+def some_images(*shape: int, seed: int = 0) -> Tensor:
+    return torch.rand(shape, generator=torch.Generator().manual_seed(seed))
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    norm=NORMS,
+    epsilon=st.floats(0.01, 2),
+    kind=st.sampled_from(["ce", "dlr", "square"]),
+    channels=st.sampled_from([1, 3]),
+    height=st.integers(2, 7),
+    width=st.integers(2, 7),
+    seed=st.integers(0, 1000),
+)
+def test_whatever_they_find_is_an_image_within_the_distance(
+    norm: Any, epsilon: float, kind: Any, channels: int, height: int, width: int, seed: int
+) -> None:
+    model = model_of(linear(4, channels=channels, height=height, width=width, seed=seed))
+    images = some_images(3, channels, height, width, seed=seed).round(decimals=1)
+    labels = model(images).argmax(1)
+    attack: Any = (
+        Square(norm=norm, queries=20, seed=seed)
+        if kind == "square"
+        else AutoPGD(norm=norm, loss=kind, steps=8, restarts=2, seed=seed)
+    )
+    found = attack.search(model, images, labels, epsilon=epsilon)
+    assert found.images.shape == images.shape
+    assert found.images.min() >= 0
+    assert found.images.max() <= 1
+    assert (sizes(found.images - images, norm) <= epsilon + ROUNDING).all()
+    wrong = model(found.images).argmax(1) != labels
+    assert torch.equal(wrong, found.first >= 0)
+    assert torch.equal(attack.search(model, images, labels, epsilon=epsilon).images, found.images)
+    assert torch.equal(attack.run(model, images, labels, epsilon=epsilon), found.images)
+
+
+@settings(max_examples=50, deadline=None)
+@given(norm=NORMS, epsilon=st.floats(0.01, 3), seed=st.integers(0, 1000))
+def test_a_projection_leaves_alone_what_is_inside_and_brings_in_the_rest(norm: Any, epsilon: float, seed: int) -> None:
+    centre = some_images(4, 2, 3, 3, seed=seed)
+    ball = Ball(centre, norm, epsilon)
+    drawn = ball.draw(torch.Generator().manual_seed(seed))
+    tried = ball.project(centre + 10 * some_images(4, 2, 3, 3, seed=seed + 1) - 5)
+    for point in (drawn, tried):
+        assert (sizes(point - centre, norm) <= epsilon + ROUNDING).all()
+        assert point.min() >= 0
+        assert point.max() <= 1
+        assert torch.allclose(ball.project(point), point, atol=1e-6)
+
+
+@pytest.mark.parametrize("norm", ["linf", "l2"])
+def test_the_steepest_step_has_size_one_or_none(norm: Norm) -> None:
+    gradient = torch.stack([some_images(1, 3, 3) - 0.5, torch.zeros(1, 3, 3)])
+    assert torch.allclose(sizes(steepest(gradient, norm), norm), torch.tensor([1.0, 0.0]))
+
+
+def test_checkpoints_are_those_of_the_paper() -> None:
+    assert checkpoints(100) == (0, 22, 41, 57, 70, 80, 87, 93, 99)
+    assert all(before < after for before, after in zip(checkpoints(7), checkpoints(7)[1:], strict=False))
+
+
+@pytest.mark.parametrize("loss", ["ce", "dlr"])
+@pytest.mark.parametrize("epsilon", [0.002, 0.02, 0.1, 0.4])
+def test_auto_pgd_turns_every_image_of_a_linear_network_that_can_be_turned(loss: Any, epsilon: float) -> None:
+    """Two classes: the logits' difference falls by epsilon times the L1 norm of the weights' difference, [0, 1] allowing."""
+    network = linear(2, height=6, width=6, seed=3)
+    images = some_images(200, 1, 6, 6)
+    labels = network(images).argmax(1)
+    towards = (network[1].weight[1 - labels] - network[1].weight[labels]).reshape(images.shape).sign()
+    best = (images + epsilon * towards).clamp(0, 1)
+    possible = margin(network(best), labels) > 1e-4
+    found = AutoPGD(norm="linf", loss=loss, steps=20).search(model_of(network), images, labels, epsilon=epsilon)
+    assert ((found.first >= 0) >= possible).all()
+
+
+def test_auto_pgd_turns_images_at_once_that_are_wrong_as_they_are() -> None:
+    network = linear()
+    images = some_images(5, 1, 5, 4)
+    found = AutoPGD(norm="linf", loss="ce").search(
+        model_of(network), images, (network(images).argmax(1) + 1) % 3, epsilon=0.1
+    )
+    assert torch.equal(found.first, torch.zeros(5, dtype=torch.int64))
+    assert torch.equal(found.images, images)
+
+
+def test_more_restarts_never_turn_fewer_images(network: nn.Module) -> None:
+    from rai_platform_tests.robustness.images.small import digits
+
+    images, labels = (torch.from_numpy(each[1200:1300]) for each in digits())
+    found = [
+        AutoPGD(norm="linf", loss="ce", steps=10, restarts=restarts).search(
+            model_of(network), images, labels, epsilon=0.08
+        )
+        for restarts in (1, 3)
+    ]
+    assert ((found[0].first >= 0) <= (found[1].first >= 0)).all()
+    assert found[1].first.max() <= 30
+
+
+@pytest.mark.parametrize("attack", [AutoPGD(norm="l2", loss="ce"), Square(norm="l2")])
+def test_a_targeted_attack_is_refused(attack: Any) -> None:
+    images = some_images(2, 1, 5, 4)
+    with pytest.raises(TypeError, match="is untargeted"):
+        attack.run(
+            model_of(linear()), images, TargetedMisclassification(torch.zeros(2, dtype=torch.int64)), epsilon=0.1
+        )
+
+
+# --- losses ------------------------------------------------------------------------------------------------------------------
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    logits=st.lists(st.floats(-5, 5), min_size=3, max_size=6, unique=True),
+    scale=st.floats(0.5, 100),
+    shift=st.floats(-10, 10),
+    label=st.integers(0, 2),
+)
+def test_the_difference_of_logits_ratio_knows_neither_scale_nor_shift(
+    logits: list[float], scale: float, shift: float, label: int
+) -> None:
+    z, y = torch.tensor([logits], dtype=torch.float64), torch.tensor([label])
+    if float(z.topk(3).values[0, 0] - z.topk(3).values[0, 2]) < 1e-3:
+        return
+    value = difference_of_logits_ratio(z, y)
+    assert torch.allclose(value, difference_of_logits_ratio(scale * z + shift, y), rtol=1e-4, atol=1e-4)
+    assert bool(value > 0) == (int(z.argmax()) != label)
+    assert float(value) >= -1, "at most the whole way from the first to the third"
+
+
+def test_for_two_classes_the_margin_stands_in() -> None:
+    z, y = torch.tensor([[3.0, 1.0], [0.0, 5.0]]), torch.tensor([0, 0])
+    assert torch.equal(difference_of_logits_ratio(z, y), torch.tensor([-2.0, 5.0]))
+    assert torch.equal(LOSSES["dlr"](z, y), margin(z, y))
+
+
+def test_the_cross_entropy_is_that_of_the_label() -> None:
+    z = torch.log(torch.tensor([[0.2, 0.8]]))
+    assert cross_entropy(z, torch.tensor([0])).item() == pytest.approx(-math.log(0.2))
+
+
+# --- the Square attack -----------------------------------------------------------------------------------------------------
+
+
+@given(st.integers(1, 2000), st.integers(1, 64), st.integers(1, 64))
+def test_squares_fit_and_become_smaller(queries: int, height: int, width: int) -> None:
+    sides = [side(query, queries, height, width) for query in range(1, queries, max(1, queries // 20))]
+    assert sides == sorted(sides, reverse=True)
+    assert all(1 <= each <= min(height, width) for each in sides)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5, 8])
+def test_a_hill_has_norm_one_and_goes_up_and_down(size: int) -> None:
+    pattern = hill(size)
+    assert pattern.shape == (size, size)
+    assert float((pattern**2).sum()) == pytest.approx(1)
+    if size > 1:
+        assert pattern.min() < 0 < pattern.max()
+
+
+def test_the_square_attack_asks_no_more_than_it_may_and_needs_no_gradient() -> None:
+    asked: list[int] = []
+
+    class Watched(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = linear(seed=1)
+
+        def forward(self, images: Tensor) -> Tensor:
+            asked.append(len(images))
+            assert not images.requires_grad
+            logits: Tensor = self.network(images)
+            return logits
+
+    model = model_of(Watched().eval())
+    images = some_images(6, 1, 5, 4)
+    labels = model(images).argmax(1)
+    asked.clear()
+    found = Square(norm="linf", queries=30).search(model, images, labels, epsilon=1e-4)
+    assert len(asked) == 30
+    assert bool((found.first == -1).any())
+
+
+# --- decisions alone ---------------------------------------------------------------------------------------------------------
+
+
+@given(st.integers(1, 20_000))
+def test_the_steps_of_hop_skip_jump_stay_within_the_questions(queries: int) -> None:
+    def asked(steps: int) -> float:
+        return sum(SEARCHING + FIRST_QUESTIONS * math.sqrt(step) for step in range(1, steps + 1))
+
+    steps = steps_for(queries)
+    assert steps == 1 or asked(steps) <= queries
+    assert asked(steps + 1) > queries
+
+
+@pytest.mark.parametrize("norm", ["linf", "l2"])
+def test_an_image_is_attacked_as_well_among_others_as_alone(norm: Norm) -> None:
+    """The boundary of a linear network is as far away as its margin divided by the norm of its weights."""
+    network = linear(2, height=4, width=4, seed=2)
+    images = 0.3 + 0.4 * some_images(40, 1, 4, 4)
+    network[1].bias -= network(images).mean(0)
+    labels = network(images).argmax(1)
+    starts = images[[int((labels != label).nonzero()[0, 0]) for label in labels]]
+    weights = (network[1].weight[0] - network[1].weight[1]).flatten()
+    exact = -margin(network(images), labels) / (weights.abs().sum() if norm == "linf" else weights.norm())
+    torch.manual_seed(0)
+    found = HopSkipJump(norm=norm, queries=1500).run(model_of(network), images, labels, starting_points=starts)
+    assert (network(found).argmax(1) != labels).all()
+    ratio = sizes(found - images, norm) / exact
+    assert ratio.min() > 0.99
+    assert ratio.median() < 1.5
