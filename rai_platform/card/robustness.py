@@ -3,6 +3,8 @@
 from rai_platform.card.attack import attack_section
 from rai_platform.card.document import RobustnessRow, RobustnessSection
 from rai_platform.card.figures import figure
+from rai_platform.card.prompts import prompt_section
+from rai_platform.card.text_attack import text_attack_section
 from rai_platform.robustness.report import RobustnessScores
 
 
@@ -27,4 +29,6 @@ def robustness_section(report: RobustnessScores) -> RobustnessSection:
         not_estimable=report.not_estimable,
         left_alone=report.left_alone,
         attack=attack_section(report.attack) if report.attack else None,
+        texts=text_attack_section(report.texts) if report.texts else None,
+        prompts=prompt_section(report.prompts) if report.prompts else None,
     )

@@ -27,6 +27,8 @@ JUDGING = (
     "release/explanation_findings.py",
     "release/fairness_findings.py",
     "release/attack_findings.py",
+    "release/text_attack_findings.py",
+    "release/prompt_findings.py",
     "release/judgement.py",
 )
 

@@ -26,6 +26,7 @@ from rai_platform.pipeline.metadata_values import (
 )
 from rai_platform.pipeline.mitigation_page import mitigation_page
 from rai_platform.pipeline.releasing import Released
+from rai_platform.pipeline.text_attack_page import prompts_page, text_attack_page
 from rai_platform.pipeline.values import LEDGER_ENTRY, Page
 from rai_platform.release.finding import in_words
 from rai_platform.robustness.report import RobustnessScores
@@ -373,8 +374,9 @@ def _group_pictures(section: FeatureFairness, policy: Policy) -> Iterator[str]:
 def _robustness_page(report: RobustnessScores) -> Page:
     from rai_platform.card.plots import draw_robustness
 
+    attempts = {**text_attack_page(report.texts), **prompts_page(report.prompts)}
     if report.not_possible:
-        return {"not possible": report.not_possible, **_about(report)}
+        return {"not possible": report.not_possible, **attempts, **_about(report)}
     rows = [
         {
             "change": f"{in_words(score.perturbation)} {score.strength:g}",
@@ -396,6 +398,7 @@ def _robustness_page(report: RobustnessScores) -> Page:
             wide_table(changed),
         ),
         **attack_page(report.attack),
+        **attempts,
         **{f"{in_words(name)}: not tried": why for name, why in report.not_estimable.items()},
         **_about(report),
     }

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rai_platform.robustness.attack_report import ConstrainedAttack
+from rai_platform.robustness.prompts.report import PromptRobustness
+from rai_platform.robustness.texts.report import TextRobustness
 from rai_platform.spec.subject import Subject
 from rai_platform.statistics.estimates import PairedDifference, Proportion
 
@@ -49,6 +51,8 @@ class RobustnessScores:
         left_alone: columns that were not changed, because people cannot change them.
         code_version: of the measuring code.
         attack: what people could bring about by changing what they could change; None in a report older than the question.
+        texts: what recipes made of texts; None where the model reads none, or nobody asked.
+        prompts: what came of attempts to get instructions past the model, or into it; None where nobody asked.
     """
 
     subject: Subject
@@ -60,6 +64,8 @@ class RobustnessScores:
     left_alone: tuple[str, ...]
     code_version: str
     attack: ConstrainedAttack | None = None
+    texts: TextRobustness | None = None
+    prompts: PromptRobustness | None = None
 
     def at(self, perturbation: str, strength: float) -> tuple[RobustnessScore, ...]:
         """The scores of a perturbation at a strength; two for a shift, up and down."""

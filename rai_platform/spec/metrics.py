@@ -64,6 +64,10 @@ def _explanation(good: Literal["high", "low"], meaning: str, *, is_share: bool =
     return Metric(assets=("shap_explanations",), good=good, by_group=False, meaning=meaning, is_share=is_share)
 
 
+def _under_attack(good: Literal["high", "low"], meaning: str) -> Metric:
+    return Metric(assets=("robustness_scores",), good=good, by_group=False, meaning=meaning)
+
+
 METRICS: dict[str, Metric] = {
     "schema_violation_rate": Metric(
         assets=("training_data", "test_data"),
@@ -232,5 +236,20 @@ METRICS: dict[str, Metric] = {
     "accuracy_drop_under_shift": _robustness("all numbers drift one way"),
     "accuracy_drop_under_constrained_attack": _robustness(
         "people change what they could change, to be decided otherwise"
+    ),
+    "accuracy_under_text_attack": _under_attack(
+        "high", "share of texts that are classified rightly, whatever the recipes that ran made of them"
+    ),
+    "text_attack_success_rate": _under_attack(
+        "low", "share of the rightly classified texts that a recipe changed so that they are classified wrongly"
+    ),
+    "injection_evasion_rate": _under_attack(
+        "low", "largest share, over families of changes, of recognized injections that are not recognized once changed"
+    ),
+    "over_defence_rate": _under_attack(
+        "low", "share of harmless prompts with words that injections are known by, taken for injections"
+    ),
+    "endpoint_attack_success_rate": _under_attack(
+        "low", "largest share, over families of attacks, of attacks that made the endpoint give its secret away"
     ),
 }

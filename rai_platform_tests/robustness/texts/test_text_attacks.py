@@ -40,7 +40,8 @@ def theirs(reviews: Reviews, recipe: str, texts, labels, seed: int, budget: int 
 
 
 def attempts_in(path) -> dict[str, dict]:
-    return {told["key"]: told["attempt"] for told in map(json.loads, path.read_text().splitlines())}
+    whole = [json.loads(line) for line in path.read_text().splitlines() if line.endswith("}}")]
+    return {told["key"]: told["attempt"] for told in whole}
 
 
 def test_counts_add_up(attacked: TextRobustness):
@@ -343,7 +344,7 @@ def test_a_process_that_searches_tells_what_breaks_as_one_does_that_asks(reviews
         return reviews.predict(texts)
 
     def first_calm(texts):  # as they are, and when asked again, the texts come in other batches
-        return reviews.predict(texts) if len(texts) not in range(2, 60) else moody(texts)
+        return reviews.predict(texts) if len(texts) not in range(13, 60) else moody(texts)
 
     one = reviews.measured(first_calm, examples=12)
     two = reviews.measured(first_calm, examples=12, workers=2)
