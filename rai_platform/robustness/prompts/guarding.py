@@ -86,7 +86,9 @@ def measure_guard(
             detection=detection,
             plain=plain,
         )
-    past = {family.name: _past(family, [prompt for _, prompt in tried], flagged) for family in families}
+    past: dict[str, tuple[Mask, Mask]] = {
+        family.name: _past(family, [prompt for _, prompt in tried], flagged) for family in families
+    }
     results = tuple(_result(family, *past[family.name]) for family in families if past[family.name][1].any())
     every = np.concatenate(list(refused.values())) if refused else np.zeros(0, dtype=bool)
     any_family = weighted_proportion(np.any([evaded for evaded, _ in past.values()], axis=0), None)
