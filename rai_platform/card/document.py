@@ -13,6 +13,8 @@ from rai_platform.fairness.law import AdverseImpact, ImpactTable
 from rai_platform.fairness.report import ConditionalDisparity, FlippedGroup
 from rai_platform.robustness.attack_report import AdversarialRow, CredibilityCheck, Effort
 from rai_platform.robustness.images.report import AdversarialImage, ImageEffort
+from rai_platform.robustness.prompts.report import EvasionExample, LeakExample
+from rai_platform.robustness.texts.report import NotRun, TextExample
 from rai_platform.spec.digests import digest_of
 from rai_platform.spec.subject import Subject
 from rai_platform.spec.verdict import Interval, Verdict
@@ -560,6 +562,155 @@ class ImageSection:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RecipeRow:
+    """What one recipe made of the texts.
+
+    Attributes:
+        recipe: its name; ``worst_case`` is all of them, text by text.
+        how: what it does to a text.
+        accuracy: share of texts that are rightly classified as they are and as it changed them.
+        success_rate: share of the rightly classified that it turned.
+        words_changed: mean share of a text's words, of its successes; None where there are none.
+        queries: mean number of questions about a text; None for the worst case.
+        cut_short: share of the attacked that withstood with no question left; None for the worst case.
+    """
+
+    recipe: str
+    how: str
+    accuracy: Figure
+    success_rate: Figure
+    words_changed: float | None
+    queries: float | None
+    cut_short: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextAttackSection:
+    """What becomes of accuracy when texts are changed on purpose.
+
+    Attributes:
+        not_possible: why no text was attacked; None where some were.
+        summary: what was found, in sentences.
+        doubts: why the attacks are not credible, in sentences; empty where they are.
+        n: texts drawn and done with.
+        query_budget: the most questions about one text, of each recipe.
+        accuracy: of the texts as they are; None where nothing was attacked.
+        rows: by recipe, the worst case last.
+        by_class: accuracy in the worst case by class.
+        by_group: the same by sensitive feature and group.
+        examples: texts before and after.
+        checks: what makes the attacks credible.
+        not_run: recipes that attacked nothing, and why.
+    """
+
+    not_possible: str | None
+    summary: str
+    doubts: tuple[str, ...]
+    n: int
+    query_budget: int
+    accuracy: Figure | None
+    rows: tuple[RecipeRow, ...]
+    by_class: dict[str, Figure]
+    by_group: dict[str, dict[str, Figure]]
+    examples: tuple[TextExample, ...]
+    checks: tuple[CredibilityCheck, ...]
+    not_run: tuple[NotRun, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FamilyRow:
+    """How often one family of changes or attacks succeeded.
+
+    Attributes:
+        family: its name.
+        how: what it does.
+        rate: share that succeeded.
+    """
+
+    family: str
+    how: str
+    rate: Figure
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuardSection:
+    """How a guard does when injections are disguised and harmless prompts look like injections.
+
+    Attributes:
+        not_possible: why nothing was tried; None where something was.
+        summary: what was found, in sentences.
+        doubts: why it is not credible, in sentences; empty where it is.
+        detection: share of injections recognized as they are; None where nothing was tried.
+        families: evasion by family.
+        over_defence: harmless prompts taken for injections, by source; all of them under ``all``.
+        taken: some of these prompts.
+        examples: injections before and after.
+        checks: what makes it credible.
+    """
+
+    not_possible: str | None
+    summary: str
+    doubts: tuple[str, ...]
+    detection: Figure | None
+    families: tuple[FamilyRow, ...]
+    over_defence: dict[str, Figure]
+    taken: tuple[str, ...]
+    examples: tuple[EvasionExample, ...]
+    checks: tuple[CredibilityCheck, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointSection:
+    """What an endpoint gives away when it is asked to.
+
+    Attributes:
+        not_possible: why nothing was tried; None where something was.
+        summary: what was found, in sentences.
+        doubts: why it is not credible, in sentences; empty where it is.
+        url: of the endpoint.
+        model: its name there.
+        families: success by family.
+        examples: of attacks that succeeded.
+        errors: what went wrong.
+        checks: what makes it credible.
+    """
+
+    not_possible: str | None
+    summary: str
+    doubts: tuple[str, ...]
+    url: str
+    model: str
+    families: tuple[FamilyRow, ...]
+    examples: tuple[LeakExample, ...]
+    errors: tuple[str, ...]
+    checks: tuple[CredibilityCheck, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbeRow:
+    """What a probe of garak found.
+
+    Attributes:
+        probe: its name there.
+        detector: what judged the answers there.
+        failed: share of the answers that it objects to.
+    """
+
+    probe: str
+    detector: str
+    failed: Figure
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromptSection:
+    """Attempts to inject instructions: past the model, into an endpoint, and as another tool counted them."""
+
+    guard: GuardSection | None
+    endpoint: EndpointSection | None
+    imported: tuple[ProbeRow, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RobustnessSection:
     """What happens when the table or the images are a little different, by chance or on purpose."""
 
@@ -570,6 +721,8 @@ class RobustnessSection:
     left_alone: tuple[str, ...]
     attack: AttackSection | None = None
     images: ImageSection | None = None
+    texts: TextAttackSection | None = None
+    prompts: PromptSection | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

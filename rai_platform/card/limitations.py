@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from rai_platform.card.attack import strongest_in_words
 from rai_platform.card.images import strongest_on_images
+from rai_platform.card.text_attack import strongest_recipe_in_words
 from rai_platform.explanations.report import Explanations
 from rai_platform.fairness.rates import MAIN_RATES, group_rates
 from rai_platform.fairness.report import FairnessReport
@@ -108,8 +109,14 @@ def _about_figures(
             f"The attack is not credible: it is not shown that {doubt.name} ({doubt.says})."
             for doubt in robustness.attack.doubts
         )
-    elif robustness.scores:
+    elif robustness.scores and robustness.texts is None:
         yield "The table was changed at random; somebody who sets out to fool the model can do worse."
+    if robustness.texts and robustness.texts.worst_case:
+        yield strongest_recipe_in_words(robustness.texts)
+        yield from (
+            f"The attack on texts is not credible: it is not shown that {doubt.name} ({doubt.says})."
+            for doubt in robustness.texts.doubts
+        )
 
 
 def _about_the_design(definition: ModelDefinition, fairness: FairnessReport) -> Iterator[str]:

@@ -27,8 +27,10 @@ from rai_platform.card.faithfulness_plot import draw_faithfulness
 from rai_platform.card.group_plots import draw_calibration, draw_confusion, draw_groups
 from rai_platform.card.image_plots import draw_adversarial_images, draw_corruptions, draw_image_attacks
 from rai_platform.card.rendering import impact_limit
+from rai_platform.card.text_attack_plot import draw_families, draw_text_attack
 from rai_platform.explanations.report import Explanations
 from rai_platform.performance.report import PerformanceReport
+from rai_platform.robustness.prompts.report import EndpointReport, GuardReport, PromptRobustness
 from rai_platform.robustness.report import RobustnessScore, RobustnessScores
 
 SHOWN_FEATURES = 12
@@ -207,6 +209,14 @@ def _draw_perturbation(axis: Axes, perturbation: str, report: RobustnessScores) 
     axis.set(title=perturbation.replace("_", " "), xlabel=STRENGTH_OF[perturbation])
 
 
+def prompt_reports(report: PromptRobustness | None) -> dict[str, GuardReport | EndpointReport]:
+    """What was measured of prompts, by the name of its picture."""
+    if report is None:
+        return {}
+    measured = {"guard": report.guard, "endpoint": report.endpoint}
+    return {name: each for name, each in measured.items() if each is not None}
+
+
 def draw_card(card: ModelCard, evidence: Evidence) -> dict[str, str]:
     """Every picture of a card as SVG text, by the name its template knows."""
     least = card.policy.minimum_group_size
@@ -220,6 +230,11 @@ def draw_card(card: ModelCard, evidence: Evidence) -> dict[str, str]:
         "image attacks": draw_image_attacks(evidence.robustness.images, kind="svg"),
         "adversarial images": draw_adversarial_images(evidence.robustness.images, kind="svg"),
         "corruptions": draw_corruptions(evidence.robustness.images, kind="svg"),
+        "text attack": draw_text_attack(evidence.robustness.texts, kind="svg"),
+        **{
+            name: draw_families(report.families, kind="svg")
+            for name, report in prompt_reports(evidence.robustness.prompts).items()
+        },
     }
     for section in card.fairness:
         if not section.groups or not section.by_selection:

@@ -4,6 +4,8 @@ from rai_platform.card.attack import attack_section
 from rai_platform.card.document import RobustnessRow, RobustnessSection
 from rai_platform.card.figures import figure
 from rai_platform.card.images import image_section
+from rai_platform.card.prompts import prompt_section
+from rai_platform.card.text_attack import text_attack_section
 from rai_platform.robustness.report import RobustnessScores
 
 
@@ -29,4 +31,6 @@ def robustness_section(report: RobustnessScores) -> RobustnessSection:
         left_alone=report.left_alone,
         attack=attack_section(report.attack) if report.attack else None,
         images=image_section(report.images) if report.images else None,
+        texts=text_attack_section(report.texts) if report.texts else None,
+        prompts=prompt_section(report.prompts) if report.prompts else None,
     )

@@ -28,6 +28,8 @@ JUDGING = (
     "release/fairness_findings.py",
     "release/attack_findings.py",
     "release/image_attack_findings.py",
+    "release/text_attack_findings.py",
+    "release/prompt_findings.py",
     "release/judgement.py",
 )
 

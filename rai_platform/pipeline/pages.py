@@ -27,6 +27,7 @@ from rai_platform.pipeline.metadata_values import (
 )
 from rai_platform.pipeline.mitigation_page import mitigation_page
 from rai_platform.pipeline.releasing import Released
+from rai_platform.pipeline.text_attack_page import prompts_page, text_attack_page
 from rai_platform.pipeline.values import LEDGER_ENTRY, Page
 from rai_platform.release.finding import in_words
 from rai_platform.robustness.report import RobustnessScores
@@ -381,10 +382,15 @@ def _group_pictures(section: FeatureFairness, policy: Policy) -> Iterator[str]:
 def _robustness_page(report: RobustnessScores) -> Page:
     from rai_platform.card.plots import draw_robustness
 
+    attempts = {
+        **image_attack_page(report.images),
+        **text_attack_page(report.texts),
+        **prompts_page(report.prompts),
+    }
     if report.not_possible:
-        return {"not possible": report.not_possible, **image_attack_page(report.images), **_about(report)}
-    if report.images and not report.scores:
-        return {**image_attack_page(report.images), **_about(report)}
+        return {"not possible": report.not_possible, **attempts, **_about(report)}
+    if attempts and not report.scores:
+        return {**attempts, **_about(report)}
     rows = [
         {
             "change": f"{in_words(score.perturbation)} {score.strength:g}",
@@ -406,7 +412,7 @@ def _robustness_page(report: RobustnessScores) -> Page:
             wide_table(changed),
         ),
         **attack_page(report.attack),
-        **image_attack_page(report.images),
+        **attempts,
         **{f"{in_words(name)}: not tried": why for name, why in report.not_estimable.items()},
         **_about(report),
     }

@@ -17,6 +17,8 @@ from rai_platform.release.explanation_findings import (
 from rai_platform.release.fairness_findings import find_in_fairness
 from rai_platform.release.finding import Finding, Levels, bounds_of, in_words, not_in_report, nothing, number, overall
 from rai_platform.release.image_attack_findings import IMAGE_METRICS, find_in_images
+from rai_platform.release.prompt_findings import PROMPT_METRICS, find_in_prompts
+from rai_platform.release.text_attack_findings import TEXT_METRICS, find_in_texts
 from rai_platform.robustness.report import NO_COLUMN, RobustnessScores
 from rai_platform.spec.metrics import METRICS
 from rai_platform.spec.policy import Policy
@@ -134,6 +136,10 @@ def _by_group_in_words(columns: list[str]) -> str:
 def _in_robustness(check: RequiredCheck, report: RobustnessScores, levels: Levels) -> Finding:
     if check.requirement.metric in IMAGE_METRICS:
         return find_in_images(check, report, levels)
+    if check.requirement.metric in TEXT_METRICS:
+        return find_in_texts(check, report.texts, levels)
+    if check.requirement.metric in PROMPT_METRICS:
+        return find_in_prompts(check, report.prompts, levels)
     if report.not_possible is not None:
         return nothing(f"nothing could be tried: {report.not_possible}")
     perturbation = check.requirement.metric.removeprefix("accuracy_drop_under_")

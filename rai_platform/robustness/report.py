@@ -5,6 +5,8 @@ from typing import Literal
 
 from rai_platform.robustness.attack_report import ConstrainedAttack
 from rai_platform.robustness.images.report import ImageRobustness
+from rai_platform.robustness.prompts.report import PromptRobustness
+from rai_platform.robustness.texts.report import TextRobustness
 from rai_platform.spec.subject import Subject
 from rai_platform.statistics.estimates import PairedDifference, Proportion
 
@@ -52,6 +54,8 @@ class RobustnessScores:
         code_version: of the measuring code.
         attack: what people could bring about by changing what they could change; None in a report older than the question.
         images: what becomes of an image classifier when images are changed; None for a model that decides about rows.
+        texts: what recipes made of texts; None where the model reads none, or nobody asked.
+        prompts: what came of attempts to get instructions past the model, or into it; None where nobody asked.
     """
 
     subject: Subject
@@ -64,6 +68,8 @@ class RobustnessScores:
     code_version: str
     attack: ConstrainedAttack | None = None
     images: ImageRobustness | None = None
+    texts: TextRobustness | None = None
+    prompts: PromptRobustness | None = None
 
     def at(self, perturbation: str, strength: float) -> tuple[RobustnessScore, ...]:
         """The scores of a perturbation at a strength; two for a shift, up and down."""

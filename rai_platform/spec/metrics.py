@@ -62,7 +62,7 @@ def _robustness(meaning: str, *, strength_is_share: bool = False) -> Metric:
     )
 
 
-def _under_attack(within: str) -> Metric:
+def _image_attack(within: str) -> Metric:
     return Metric(
         assets=("robustness_scores",),
         good="high",
@@ -74,6 +74,10 @@ def _under_attack(within: str) -> Metric:
 
 def _explanation(good: Literal["high", "low"], meaning: str, *, is_share: bool = True) -> Metric:
     return Metric(assets=("shap_explanations",), good=good, by_group=False, meaning=meaning, is_share=is_share)
+
+
+def _under_attack(good: Literal["high", "low"], meaning: str) -> Metric:
+    return Metric(assets=("robustness_scores",), good=good, by_group=False, meaning=meaning)
 
 
 METRICS: dict[str, Metric] = {
@@ -245,8 +249,8 @@ METRICS: dict[str, Metric] = {
     "accuracy_drop_under_constrained_attack": _robustness(
         "people change what they could change, to be decided otherwise"
     ),
-    "accuracy_under_linf_attack": _under_attack("no pixel by more than the strength"),
-    "accuracy_under_l2_attack": _under_attack("all pixels together by no more than the strength (Euclidean)"),
+    "accuracy_under_linf_attack": _image_attack("no pixel by more than the strength"),
+    "accuracy_under_l2_attack": _image_attack("all pixels together by no more than the strength (Euclidean)"),
     "accuracy_drop_under_corruption": Metric(
         assets=("robustness_scores",),
         good="low",
@@ -254,5 +258,20 @@ METRICS: dict[str, Metric] = {
         options=("strength",),
         meaning="accuracy lost when images are noisy, blurred, pale or too bright, whichever costs most",
         strengths=(1, 2, 3, 4, 5),
+    ),
+    "accuracy_under_text_attack": _under_attack(
+        "high", "share of texts that are classified rightly, whatever the recipes that ran made of them"
+    ),
+    "text_attack_success_rate": _under_attack(
+        "low", "share of the rightly classified texts that a recipe changed so that they are classified wrongly"
+    ),
+    "injection_evasion_rate": _under_attack(
+        "low", "largest share, over families of changes, of recognized injections that are not recognized once changed"
+    ),
+    "over_defence_rate": _under_attack(
+        "low", "share of harmless prompts with words that injections are known by, taken for injections"
+    ),
+    "endpoint_attack_success_rate": _under_attack(
+        "low", "largest share, over families of attacks, of attacks that made the endpoint give its secret away"
     ),
 }

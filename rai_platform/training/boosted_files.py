@@ -64,7 +64,9 @@ def read_xgboost(content: bytes) -> Any:
         TamperedArtifact: it is no such file, or XGBoost is not installed.
     """
     xgboost = _package("xgboost")
-    if not (content[:1] == b"{" and content.rstrip()[-1:] == b"}"):  # XGBoost ends the process on what is neither UBJSON nor JSON
+    if not (
+        content[:1] == b"{" and content.rstrip()[-1:] == b"}"
+    ):  # XGBoost ends the process on what is neither UBJSON nor JSON
         raise TamperedArtifact("not a model file of XGBoost: neither UBJSON nor JSON")
     classifier = xgboost.XGBClassifier()
     try:

@@ -1,0 +1,1 @@
+"""Text classifiers under attack, with TextAttack's recipes."""
