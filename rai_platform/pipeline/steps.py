@@ -211,24 +211,28 @@ def robustness_scores(step: Step, candidate_model: Candidate, test_data: Sample)
     subject, version = _subject(candidate_model, test_data), code_version("robustness_scores")
     if candidate_model.manifest.composition == "given":
         return _stored(step, nothing_to_perturb(subject, test_data.n, GIVEN, code_version=version))
+    from rai_platform.robustness.attacking import attacked
     from rai_platform.robustness.measurement import measure_robustness
     from rai_platform.training.loading import load_model
 
     asked: dict[str, set[float]] = {}
     for check in checks_of(step.definition, "robustness_scores"):
         if check.requirement.strength is not None:
-            perturbation = check.requirement.metric.removeprefix("accuracy_drop_under_")
+            perturbation = check.requirement.metric.partition("_under_")[2]
             asked.setdefault(perturbation, set()).add(check.requirement.strength)
+    model, seed = load_model(candidate_model, step.home.store), seed_for(subject, "robustness_scores")
     report = measure_robustness(
-        load_model(candidate_model, step.home.store),
+        model,
         subject,
         test_data,
         left_alone=_left_alone(step, test_data),
         extra_strengths=asked,
         adversary=step.definition.spec.adversary,
-        seed=seed_for(subject, "robustness_scores"),
+        seed=seed,
         code_version=version,
     )
+    attacks, checkpoints = step.definition.spec.attacks, step.home.settings.home / "checkpoints"
+    report = attacked(report, model, test_data, attacks, extra_strengths=asked, seed=seed, checkpoints=checkpoints)
     return _stored(step, report)
 
 

@@ -7,6 +7,7 @@ from pydantic import Field, field_validator, model_validator
 
 from rai_platform.errors import did_you_mean
 from rai_platform.spec.adversary import Adversary
+from rai_platform.spec.attacks import Attacks
 from rai_platform.spec.data import INTERSECTION, Cell, DataSpec, Location, SensitiveFeature, Source, Split
 from rai_platform.spec.mitigation import Mitigation
 from rai_platform.spec.policy import PolicyOverlay, Strict
@@ -128,6 +129,7 @@ class ModelSpec(Strict):
     model: BroughtModel | None = None
     mitigation: Mitigation | None = None
     adversary: Adversary = Adversary()
+    attacks: Attacks = Attacks()
     policy: Location | PolicyOverlay = PolicyOverlay()
     schedule: str = Field(
         default="0 6 * * 1",
@@ -233,6 +235,8 @@ def _tells_classes_apart(spec: ModelSpec) -> None:
         raise ValueError(
             f"`{given}` is about tables: leave out `data.{'image' if spec.data.image else 'text'}` beside it"
         )
+    if spec.attacks.guard and (spec.data.text is None or spec.data.selected_label is None):
+        raise ValueError("`attacks.guard` is about texts with a positive label, that of injections: name `data.text`")
     if spec.data.classes is None:
         return
     for given in ("mitigation", "predictions"):

@@ -21,12 +21,14 @@ from rai_platform.spec.yaml_text import load_yaml
 COMPONENT_TYPE = "rai_platform.pipeline.ResponsibleModel"
 COMPONENT_KEYS = ("type", "attributes", "requirements", "post_processing", "template_vars_module")
 TEMPLATE = re.compile(r"\{\{\s*(.*?)\s*\}\}")
+HARMLESS = ("attacks", "guard", "harmless")
 PATHS = (
     ("data", "source"),
     ("data", "rules"),
     ("split", "test"),
     ("predictions", "source"),
     ("policy",),
+    ("attacks", "garak"),
 )
 
 
@@ -142,7 +144,7 @@ def resolve_attributes(
         if not isinstance(value, str):
             return value
         text = TEMPLATE.sub(lambda found: _variable(found[1], environment, ".".join(at), problems), value)
-        if at in PATHS or (at[-1] in ("path", "labels") and at[:-1] in PATHS):
+        if at in PATHS or at[:-1] == HARMLESS or (at[-1] in ("path", "labels") and at[:-1] in PATHS):
             return _absolute(text.strip(), working_folder if value.lstrip().startswith("{{") else folder, at, problems)
         return text
 
