@@ -10,7 +10,7 @@ from typing import Literal
 
 from rai_platform.comparison.report import Moved
 from rai_platform.fairness.law import AdverseImpact, ImpactTable
-from rai_platform.fairness.report import ConditionalDisparity, FlippedGroup
+from rai_platform.fairness.report import NOTHING_TABULAR, ConditionalDisparity, FlippedGroup
 from rai_platform.robustness.attack_report import AdversarialRow, CredibilityCheck, Effort
 from rai_platform.robustness.images.report import AdversarialImage, ImageEffort
 from rai_platform.robustness.prompts.report import EvasionExample, LeakExample
@@ -205,6 +205,11 @@ class IndividualSection:
     consistency: Figure
     how: str
     flips: tuple[FlipRow, ...]
+
+    @property
+    def applies(self) -> bool:
+        """Whether anything can be said: of a text or an image alone nobody knows who is alike."""
+        return bool(self.flips) or self.consistency.value is not None or self.consistency.why_not != NOTHING_TABULAR
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from rai_platform.explanations.report import Explanations
 from rai_platform.fairness.rates import MAIN_RATES, group_rates
 from rai_platform.fairness.report import FairnessReport
 from rai_platform.performance.report import PerformanceReport
-from rai_platform.robustness.report import RobustnessScores
+from rai_platform.robustness.report import NOT_A_TABLE, RobustnessScores
 from rai_platform.spec.reading import ModelDefinition
 from rai_platform.spec.requirements import switched_off
 from rai_platform.training.candidate import Candidate
@@ -95,7 +95,8 @@ def _about_figures(
             f"Attributions were computed on {explanations.n} rows; they break up the model's score, not the world: a strong "
             "feature is not a cause."
         )
-    for perturbation, why in robustness.not_estimable.items():
+    tabular = {name: why for name, why in robustness.not_estimable.items() if why != NOT_A_TABLE}
+    for perturbation, why in tabular.items():
         yield f"Not tried: {perturbation.replace('_', ' ')}, since {why}."
     if robustness.images and robustness.images.curve:
         yield strongest_on_images(robustness.images)

@@ -6,7 +6,7 @@ from rai_platform.card.figures import figure
 from rai_platform.card.images import image_section
 from rai_platform.card.prompts import prompt_section
 from rai_platform.card.text_attack import text_attack_section
-from rai_platform.robustness.report import RobustnessScores
+from rai_platform.robustness.report import NOT_A_TABLE, RobustnessScores
 
 
 def robustness_section(report: RobustnessScores) -> RobustnessSection:
@@ -27,9 +27,9 @@ def robustness_section(report: RobustnessScores) -> RobustnessSection:
             )
             for score in report.scores
         ),
-        not_estimable=report.not_estimable,
+        not_estimable={name: why for name, why in report.not_estimable.items() if why != NOT_A_TABLE},
         left_alone=report.left_alone,
-        attack=attack_section(report.attack) if report.attack else None,
+        attack=attack_section(report.attack) if report.attack and report.attack.not_possible != NOT_A_TABLE else None,
         images=image_section(report.images) if report.images else None,
         texts=text_attack_section(report.texts) if report.texts else None,
         prompts=prompt_section(report.prompts) if report.prompts else None,

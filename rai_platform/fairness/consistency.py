@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rai_platform.data.sample import Sample
-from rai_platform.fairness.report import Consistency
+from rai_platform.fairness.report import NOTHING_TABULAR, Consistency
 from rai_platform.statistics.clusters import clustered_variance
 from rai_platform.statistics.estimates import Proportion
 from rai_platform.training.estimators import build_preprocessing
@@ -17,7 +17,6 @@ NEIGHBOURS = 5  # as in AI Fairness 360
 MOST_SEARCHED = 20_000  # people; a search among more takes minutes where the table is wide
 MOST_JUDGED = 10_000  # people; so many are known to half a point or better
 
-NOTHING_TABULAR = "how near two texts or two images are is not what people are alike in"
 NO_FEATURES = "nobody knows what people are alike in: predictions alone come without features"
 
 Floats = npt.NDArray[np.float64]

@@ -14,6 +14,8 @@ from rai_platform.spec.verdict import Interval
 from rai_platform.statistics.estimates import Estimate, Proportion
 from rai_platform.training.predictions import Predictions
 
+NOTHING_TABULAR = "how near two texts or two images are is not what people are alike in"  # why there is no consistency
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subgroup:
