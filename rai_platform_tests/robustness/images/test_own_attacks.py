@@ -84,8 +84,11 @@ def test_a_projection_leaves_alone_what_is_inside_and_brings_in_the_rest(norm: A
 
 @pytest.mark.parametrize("norm", ["linf", "l2"])
 def test_the_steepest_step_has_size_one_or_none(norm: Norm) -> None:
-    gradient = torch.stack([some_images(1, 3, 3) - 0.5, torch.zeros(1, 3, 3)])
-    assert torch.allclose(sizes(steepest(gradient, norm), norm), torch.tensor([1.0, 0.0]))
+    slope = some_images(1, 3, 3) - 0.5
+    gradient = torch.stack([slope, 1e-30 * slope, torch.zeros(1, 3, 3)])
+    step = steepest(gradient, norm)
+    assert torch.allclose(sizes(step, norm), torch.tensor([1.0, 1.0, 0.0]))
+    assert torch.allclose(step[0], step[1])
 
 
 def test_checkpoints_are_those_of_the_paper() -> None:
