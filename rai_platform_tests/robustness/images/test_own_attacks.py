@@ -110,6 +110,35 @@ def test_auto_pgd_turns_every_image_of_a_linear_network_that_can_be_turned(loss:
     assert ((found.first >= 0) >= possible).all()
 
 
+class Needle(nn.Module):
+    """Says 1 within a small distance of one image, else 0: whoever only takes long steps never gets there.
+
+    Args:
+        at: the image (channels, height, width).
+        radius: the distance.
+    """
+
+    def __init__(self, at: Tensor, radius: float) -> None:
+        super().__init__()
+        self.at, self.radius = at, radius
+
+    def forward(self, images: Tensor) -> Tensor:
+        apart = ((images - self.at) ** 2).flatten(1).sum(1)
+        return torch.stack([apart - self.radius**2, torch.zeros_like(apart)], dim=1)
+
+
+@pytest.mark.parametrize(("norm", "radius"), [("l2", 0.02), ("linf", 0.06)])
+def test_auto_pgd_takes_shorter_steps_where_long_ones_gain_nothing(norm: Norm, radius: float) -> None:
+    needle = Needle(torch.full((1, 4, 4), 0.5), radius)
+    away = steepest(some_images(20, 1, 4, 4) - 0.5, norm)
+    images = needle.at + 0.2 * away
+    labels = torch.zeros(20, dtype=torch.int64)
+    found = AutoPGD(norm=norm, loss="dlr", steps=100).search(model_of(needle.eval()), images, labels, epsilon=0.3)
+    assert (found.first >= 0).all()
+    longest = (sizes(images - needle.at, "l2") - radius).min()
+    assert longest > 0, "none of them is there from the start"
+
+
 def test_auto_pgd_turns_images_at_once_that_are_wrong_as_they_are() -> None:
     network = linear()
     images = some_images(5, 1, 5, 4)
@@ -216,6 +245,21 @@ def test_the_square_attack_asks_no_more_than_it_may_and_needs_no_gradient() -> N
     found = Square(norm="linf", queries=30).search(model, images, labels, epsilon=1e-4)
     assert len(asked) == 30
     assert bool((found.first == -1).any())
+
+
+@pytest.mark.parametrize("norm", ["linf", "l2"])
+def test_the_square_attack_uses_the_whole_distance_and_comes_near_the_best_there_is(norm: Norm) -> None:
+    network = linear(2, height=6, width=6, seed=5)
+    images, epsilon = 0.4 + 0.2 * some_images(30, 1, 6, 6), 1e-3
+    labels = network(images).argmax(1)
+    found = Square(norm=norm, queries=300).search(model_of(network), images, labels, epsilon=epsilon)
+    stands = found.first < 0
+    assert stands.sum() > 20
+    assert torch.allclose(sizes(found.images - images, norm)[stands], torch.tensor(epsilon), rtol=1e-2)
+    weights = (network[1].weight[0] - network[1].weight[1]).flatten()
+    best = epsilon * (weights.abs().sum() if norm == "linf" else weights.norm())
+    gained = margin(network(found.images), labels) - margin(network(images), labels)
+    assert (gained[stands] > 0.5 * best).all()
 
 
 # --- decisions alone ---------------------------------------------------------------------------------------------------------
