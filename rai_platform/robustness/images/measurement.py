@@ -74,7 +74,7 @@ def measure_image_robustness(
         epsilons: the distances tried, by norm; a norm that is left out is not tried.
         budget: images attacked.
         queries: questions about an image at most, of the attacks that see no gradients.
-        workers: processes; nothing depends on it.
+        workers: processes, for more than one of which `torch.save` has to be able to write the network; nothing depends on it.
         device: of torch; CUDA where there is one, by default.
         progress: is told how many batches are done, and of how many.
 
