@@ -13,6 +13,7 @@ from rai_platform.pipeline.comparing import compared_with_production
 from rai_platform.pipeline.steps import Step
 from rai_platform.release.decision import choose_verdicts, disclosures, earlier_verdicts, nothing_asked_for
 from rai_platform.release.records import RecordedVerdict, read_production, read_verdicts, read_verdicts_on
+from rai_platform.robustness.images.report import ImageRobustness
 from rai_platform.spec.reading import ModelDefinition
 from rai_platform.spec.requirements import RequiredCheck, blocking_checks, required_checks
 from rai_platform.spec.subject import Subject
@@ -135,10 +136,23 @@ def figures(evidence: Evidence) -> Mapping[str, float | None]:
         }
     for score in evidence.robustness.scores:
         named[f"robustness.accuracy.{score.perturbation}.{score.strength:g}"] = score.accuracy.value
+    if evidence.robustness.images:
+        named |= _named_of_images(evidence.robustness.images)
     for trade in evidence.mitigation.trades if evidence.mitigation else ():
         name = f"mitigation.{trade.metric}" + (f".{trade.feature}" if trade.feature else "")
         named |= {f"{name}.unmitigated": trade.before.value, f"{name}.mitigated": trade.after.value}
     return named
+
+
+def _named_of_images(report: ImageRobustness) -> dict[str, float]:
+    attacked = {
+        f"robustness.accuracy.{norm}.{point.epsilon:g}": point.accuracy.value
+        for norm in report.norms
+        for point in report.worst_case(norm)
+    }
+    return attacked | {
+        f"robustness.accuracy.{each.corruption}.{each.severity}": each.accuracy.value for each in report.corruptions
+    }
 
 
 def _test_source(definition: ModelDefinition) -> str:

@@ -2,8 +2,10 @@
 
 import dataclasses
 import io
+import json
 
 import dagster as dg
+import jsonschema
 import numpy as np
 import pytest
 from PIL import Image
@@ -14,14 +16,16 @@ from rai_platform.card.image_plots import draw_adversarial_images, draw_corrupti
 from rai_platform.card.images import image_section
 from rai_platform.card.limitations import computed_limitations
 from rai_platform.card.plots import draw_card
-from rai_platform.card.rendering import render_html, render_markdown
+from rai_platform.card.rendering import render_html, render_json, render_markdown
 from rai_platform.card.robustness import robustness_section
+from rai_platform.pipeline.carding import figures
 from rai_platform.pipeline.image_attack_page import image_attack_page
 from rai_platform.pipeline.pages import _robustness_page
 from rai_platform.robustness.images.report import ImageRobustness, Picture
 from rai_platform.robustness.report import RobustnessScores
 from rai_platform_tests.card import made
 from rai_platform_tests.card.cards import Page, read_markdown
+from rai_platform_tests.conftest import PROJECT
 
 CARD = made.card_of()
 PLOTS = (draw_image_attacks, draw_adversarial_images, draw_corruptions)
@@ -182,3 +186,20 @@ def test_the_page_says_that_attacks_are_not_credible_or_were_not_possible() -> N
     assert found == {"images under attack": "not possible: nobody can ask it"}
     both = _robustness_page(dataclasses.replace(images_alone(made.images()), not_possible="there is no table"))
     assert {"not possible", "images under attack"} <= set(both)
+
+
+def test_mlflow_is_told_what_is_left_within_each_distance_and_at_each_severity() -> None:
+    named = figures(made.evidence(robustness_scores=images_alone(made.images())))
+    told = {name: value for name, value in named.items() if name.startswith("robustness.accuracy.")}
+    assert told["robustness.accuracy.linf.0.1"] == pytest.approx(0.6)
+    assert told["robustness.accuracy.l2.0.5"] == pytest.approx(0.8)
+    assert told["robustness.accuracy.gaussian_noise.5"] == pytest.approx(1010 / 1400)
+    assert len(told) == 10
+
+
+def test_the_published_schema_holds_for_a_card_with_images() -> None:
+    card: ModelCard = dataclasses.replace(CARD, robustness=robustness_section(images_alone(made.images())))
+    schema = json.loads((PROJECT / "docs" / "schemas" / "card.schema.json").read_text(encoding="utf-8"))
+    written = json.loads(render_json(card))
+    jsonschema.validate(written, schema)
+    assert written["robustness"]["images"]["examples"][0]["taken_for"] == "dog"

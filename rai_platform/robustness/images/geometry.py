@@ -22,10 +22,13 @@ def sizes(perturbation: Tensor, norm: Norm) -> Tensor:
 
 
 def steepest(gradient: Tensor, norm: Norm) -> Tensor:
-    """The step of size 1 that gains most for a gradient (batch, ...); no step where it is 0."""
+    """The step of size 1 that gains most for a gradient (batch, ...), however small it is; no step where it is 0."""
     if norm == "linf":
         return gradient.sign()
-    return gradient / spread(sizes(gradient, "l2").clamp_min(TINY), gradient)
+    # The squares of a gradient of 1e-25, as a confident network has it, are 0 in 32-bit floats: its largest part first.
+    largest = spread(sizes(gradient, "linf").clamp_min(torch.finfo(gradient.dtype).tiny), gradient)
+    scaled = gradient / largest
+    return scaled / spread(sizes(scaled, "l2").clamp_min(TINY), gradient)
 
 
 @dataclass(frozen=True, slots=True)

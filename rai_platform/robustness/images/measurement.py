@@ -35,7 +35,8 @@ EPSILONS: Mapping[Norm, tuple[float, ...]] = {"linf": (0.05, 0.1, 0.2, 0.3), "l2
 BUDGET = 500  # images attacked
 QUERIES = 1000  # questions about an image, of an attack that sees no gradients
 BATCH = 50  # images attacked at a time
-BY_DECISIONS = 20  # images for the attack that sees decisions alone, which needs most time
+BY_DECISIONS = 50  # images for the attack that sees decisions alone, which learns least from a question
+TOGETHER = 10  # of these at a time: it holds as many copies of each as it asks questions in a step
 TRIED = 100  # images for the attack without limits
 EXAMPLES = 3  # images shown of each norm
 LEAST_CLASSES_OF_DLR = 3
@@ -73,7 +74,7 @@ def measure_image_robustness(
         epsilons: the distances tried, by norm; a norm that is left out is not tried.
         budget: images attacked.
         queries: questions about an image at most, of the attacks that see no gradients.
-        workers: processes; nothing depends on it.
+        workers: processes, for more than one of which `torch.save` has to be able to write the network; nothing depends on it.
         device: of torch; CUDA where there is one, by default.
         progress: is told how many batches are done, and of how many.
 
@@ -183,7 +184,8 @@ def _assaults(tried: Mapping[Norm, tuple[float, ...]], right: Mask, *, queries: 
 
     for norm, epsilons in tried.items():
         for attack in ATTACKS:
-            for number, rows in enumerate(_batches(right & _tried(attack, len(right)))):
+            size = TOGETHER if attack == "hop_skip_jump" else BATCH
+            for number, rows in enumerate(_batches(right & _tried(attack, len(right)), size)):
                 yield _assault(attack, norm, epsilons, rows, number, queries=queries, seed=seed)
 
 
@@ -224,9 +226,9 @@ def _tried(attack: ImageAttack, n: int) -> Mask:
     return tried
 
 
-def _batches(mask: Mask) -> list[npt.NDArray[np.intp]]:
+def _batches(mask: Mask, size: int = BATCH) -> list[npt.NDArray[np.intp]]:
     rows = np.flatnonzero(mask)
-    return [rows[start : start + BATCH] for start in range(0, len(rows), BATCH)]
+    return [rows[start : start + size] for start in range(0, len(rows), size)]
 
 
 def _everything(norm: Norm, shape: tuple[int, ...], epsilons: Sequence[float]) -> float:

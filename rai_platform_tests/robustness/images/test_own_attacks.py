@@ -84,8 +84,11 @@ def test_a_projection_leaves_alone_what_is_inside_and_brings_in_the_rest(norm: A
 
 @pytest.mark.parametrize("norm", ["linf", "l2"])
 def test_the_steepest_step_has_size_one_or_none(norm: Norm) -> None:
-    gradient = torch.stack([some_images(1, 3, 3) - 0.5, torch.zeros(1, 3, 3)])
-    assert torch.allclose(sizes(steepest(gradient, norm), norm), torch.tensor([1.0, 0.0]))
+    slope = some_images(1, 3, 3) - 0.5
+    gradient = torch.stack([slope, 1e-30 * slope, torch.zeros(1, 3, 3)])
+    step = steepest(gradient, norm)
+    assert torch.allclose(sizes(step, norm), torch.tensor([1.0, 1.0, 0.0]))
+    assert torch.allclose(step[0], step[1])
 
 
 def test_checkpoints_are_those_of_the_paper() -> None:
@@ -105,6 +108,48 @@ def test_auto_pgd_turns_every_image_of_a_linear_network_that_can_be_turned(loss:
     possible = margin(network(best), labels) > 1e-4
     found = AutoPGD(norm="linf", loss=loss, steps=20).search(model_of(network), images, labels, epsilon=epsilon)
     assert ((found.first >= 0) >= possible).all()
+
+
+class Needle(nn.Module):
+    """Says 1 in a small region alone, at the bottom of a narrow valley: whoever only takes long steps never gets there.
+
+    Args:
+        at: the middle of the region (channels, height, width).
+        radius: of the region.
+    """
+
+    def __init__(self, at: Tensor, radius: float) -> None:
+        super().__init__()
+        self.at, self.radius = at, radius
+        self.steepness = torch.linspace(1, 10, at.numel()).reshape(at.shape)
+
+    def forward(self, images: Tensor) -> Tensor:
+        apart = (self.steepness * (images - self.at) ** 2).flatten(1).sum(1)
+        return torch.stack([apart - self.radius**2, torch.zeros_like(apart)], dim=1)
+
+
+def test_auto_pgd_takes_shorter_steps_where_long_ones_gain_nothing() -> None:
+    needle = Needle(torch.full((1, 4, 4), 0.5), 0.03).eval()
+    images = needle.at + 0.2 * steepest(some_images(20, 1, 4, 4) - 0.5, "l2")
+    labels = needle(images).argmax(1)
+    assert (labels == 0).all()
+    found = AutoPGD(norm="l2", loss="dlr", steps=100).search(model_of(needle), images, labels, epsilon=0.3)
+    assert (found.first >= 22).any(), "some were found only after the first checkpoint"
+    assert (found.first >= 0).all()
+
+
+@pytest.mark.parametrize("norm", ["linf", "l2"])
+@pytest.mark.parametrize("loss", ["ce", "dlr"])
+def test_of_an_image_that_stands_auto_pgd_tells_what_came_closest(norm: Norm, loss: Any) -> None:
+    network = linear(2, height=6, width=6, seed=5)
+    images, epsilon = 0.4 + 0.2 * some_images(30, 1, 6, 6), 1e-3
+    labels = network(images).argmax(1)
+    found = AutoPGD(norm=norm, loss=loss, steps=20).search(model_of(network), images, labels, epsilon=epsilon)
+    weights = (network[1].weight[0] - network[1].weight[1]).flatten()
+    best = epsilon * (weights.abs().sum() if norm == "linf" else weights.norm())
+    gained = margin(network(found.images), labels) - margin(network(images), labels)
+    assert (found.first < 0).sum() > 20
+    assert torch.allclose(gained[found.first < 0], best, rtol=1e-2)
 
 
 def test_auto_pgd_turns_images_at_once_that_are_wrong_as_they_are() -> None:
@@ -213,6 +258,21 @@ def test_the_square_attack_asks_no_more_than_it_may_and_needs_no_gradient() -> N
     found = Square(norm="linf", queries=30).search(model, images, labels, epsilon=1e-4)
     assert len(asked) == 30
     assert bool((found.first == -1).any())
+
+
+@pytest.mark.parametrize("norm", ["linf", "l2"])
+def test_the_square_attack_uses_the_whole_distance_and_comes_near_the_best_there_is(norm: Norm) -> None:
+    network = linear(2, height=6, width=6, seed=5)
+    images, epsilon = 0.4 + 0.2 * some_images(30, 1, 6, 6), 1e-3
+    labels = network(images).argmax(1)
+    found = Square(norm=norm, queries=300).search(model_of(network), images, labels, epsilon=epsilon)
+    stands = found.first < 0
+    assert stands.sum() > 20
+    assert torch.allclose(sizes(found.images - images, norm)[stands], torch.tensor(epsilon), rtol=1e-2)
+    weights = (network[1].weight[0] - network[1].weight[1]).flatten()
+    best = epsilon * (weights.abs().sum() if norm == "linf" else weights.norm())
+    gained = margin(network(found.images), labels) - margin(network(images), labels)
+    assert (gained[stands] > 0.5 * best).all()
 
 
 # --- decisions alone ---------------------------------------------------------------------------------------------------------
