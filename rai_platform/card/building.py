@@ -155,7 +155,9 @@ def gaps(card: ModelCard, definition: ModelDefinition) -> list[str]:
             found.append(f"no group of {section.feature}")
     if card.explanations.not_possible is None and not card.explanations.importance:
         found.append("no explanation, and no reason why not")
-    if card.robustness.not_possible is None and not card.robustness.rows and not card.robustness.not_estimable:
+    robustness = card.robustness
+    tried = robustness.rows or robustness.not_estimable or robustness.texts or robustness.prompts
+    if robustness.not_possible is None and not tried:
         found.append("nothing about robustness, and no reason why not")
     if definition.spec.mitigation and card.mitigation is None:
         found.append("nothing about what the mitigation changes")
