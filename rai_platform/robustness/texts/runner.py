@@ -109,8 +109,12 @@ def _in_processes(
     threads = [threading.Thread(target=work, name=f"text attack {number}") for number in range(count)]
     for thread in threads:
         thread.start()
-    for thread in threads:
-        thread.join()
+    try:
+        for thread in threads:
+            thread.join()
+    except BaseException:  # somebody interrupts: what is begun is ended, nothing more is begun
+        shared.close()
+        raise
     if failed:
         raise failed[0]
 

@@ -337,6 +337,22 @@ def test_two_processes_find_what_one_finds(reviews: Reviews):
 
 
 @pytest.mark.slow
+def test_two_processes_that_are_interrupted_go_on_as_one(reviews: Reviews, tmp_path):
+    questions = itertools.count()
+
+    def killed(texts):
+        if next(questions) > 80:
+            raise KeyboardInterrupt
+        return reviews.predict(texts)
+
+    asked = {"examples": 12, "model_digest": "m", "checkpoint": tmp_path / "kept.jsonl"}
+    with pytest.raises(KeyboardInterrupt):
+        reviews.measured(killed, workers=2, **asked)
+    assert 0 < len(attempts_in(asked["checkpoint"])) < 18
+    assert reviews.measured(**asked) == reviews.measured(examples=12)
+
+
+@pytest.mark.slow
 def test_a_process_that_searches_tells_what_breaks_as_one_does_that_asks(reviews: Reviews):
     def moody(texts):
         if any("the" in text.split() for text in texts) and any(len(text) % 7 == 0 for text in texts):
@@ -376,6 +392,60 @@ assert (pathlib.Path(sys.argv[1]) / "nltk_data/corpora/stopwords/english").exist
         check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:]
+
+
+@pytest.mark.slow
+def test_a_recipe_runs_once_what_it_needs_is_there(tmp_path):
+    """Counter-fitted vectors of eight words, in the files that TextAttack downloads, let the genetic algorithm run."""
+    code = """
+import sys, pathlib, pickle
+import numpy as np, pandas as pd
+folder = pathlib.Path(sys.argv[1]) / "word_embeddings" / "paragramcf"
+folder.mkdir(parents=True)
+words = ["good", "fine", "film", "movie", "calm", "quiet", "story", "tale"]
+vectors = np.repeat(np.eye(4), 2, axis=0) + np.tile([[0.0], [0.05]], (4, 4))
+distances = ((vectors[:, None] - vectors[None]) ** 2).sum(axis=-1)
+np.save(folder / "paragram.npy", vectors)
+np.save(folder / "nn.npy", distances.argsort(axis=1))
+with open(folder / "wordlist.pickle", "wb") as file:
+    pickle.dump({word: at for at, word in enumerate(words)}, file)
+for name in ("mse_dist.p", "cos_sim.p"):
+    with open(folder / name, "wb") as file:
+        pickle.dump({at: {} for at in range(8)}, file)
+
+from rai_platform.robustness.texts.measurement import measure_text_robustness
+report = measure_text_robustness(
+    lambda texts: np.array([[0.1, 0.9] if "good" in text.split() else [0.9, 0.1] for text in texts]),
+    ["what good calm film with story tonight", "another quiet story about some film"] * 3, np.array([1, 0] * 3),
+    classes=("bad", "good"), sensitive_features=pd.DataFrame(index=range(6)), row_key=np.arange(6), seed=0,
+    recipes=("iga",), query_budget=300,
+)
+(iga,) = report.recipes
+assert (iga.attacked, iga.succeeded, iga.broken) == (6, 3, 0), report
+assert "fine" in "".join(part.text for part in report.examples[0].after), report.examples
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "cache")],
+        env={
+            "HOME": str(tmp_path),
+            "TA_CACHE_DIR": str(tmp_path / "cache"),
+            "PATH": "/usr/bin:/bin",
+            "PYTHONPATH": ":".join(sys.path),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("recipe", ["pruthi", "leap"])
+def test_the_other_recipes_that_need_no_more_run(reviews: Reviews, recipe):
+    (result,) = reviews.measured(examples=4, recipes=(recipe,), query_budget=300).recipes
+    assert result.attacked > 0
+    assert result.broken == 0
+    assert result.queries > 10
 
 
 def test_loading_the_code_location_loads_no_attack():
