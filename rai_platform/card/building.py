@@ -158,10 +158,8 @@ def gaps(card: ModelCard, definition: ModelDefinition) -> list[str]:
     if card.explanations.not_possible is None and not card.explanations.importance:
         found.append("no explanation, and no reason why not")
     told = card.robustness
-    if told.not_possible is None and not (told.rows or told.not_estimable or told.images or told.texts):
-    robustness = card.robustness
-    tried = robustness.rows or robustness.not_estimable or robustness.texts or robustness.prompts
-    if robustness.not_possible is None and not tried:
+    tried = told.rows or told.not_estimable or told.images or told.texts or told.prompts
+    if told.not_possible is None and not tried:
         found.append("nothing about robustness, and no reason why not")
     if definition.spec.mitigation and card.mitigation is None:
         found.append("nothing about what the mitigation changes")
