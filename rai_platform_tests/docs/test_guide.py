@@ -60,7 +60,7 @@ def test_the_first_table_leads_to_every_key_of_a_model() -> None:
 def test_the_guide_says_which_keys_may_be_left_out() -> None:
     [sentence] = re.findall(r"^All but (.*?) may be left out\.", PAGE.text, flags=re.MULTILINE | re.DOTALL)
     required = {name for name, field in ModelSpec.model_fields.items() if field.is_required()}
-    assert set(in_code(sentence)) == required | {"estimator", "predictions"}
+    assert set(in_code(sentence)) == required | {"estimator", "model", "predictions"}
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,7 @@ def _completed(piece: dict[str, Any], block: Block) -> dict[str, Any]:
         whole |= piece
     else:
         whole[block.heading] = {**whole[block.heading], **piece}
-    if "predictions" in piece:
+    if {"predictions", "model"} & set(piece):
         del whole["estimator"]
     return whole
 
