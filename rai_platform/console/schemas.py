@@ -19,6 +19,7 @@ from rai_platform.spec.verdict import Outcome, Rule, Severity
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 Schema = dict[str, Any]
 Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+ORIGINS = ("estimator", "model", "predictions")  # of a model's decisions: one of them is given
 EXACTLY = ConfigDict(extra="forbid")
 
 
@@ -29,8 +30,11 @@ def model_schema() -> Schema:
     definitions["Requirement"] |= _limits_on_the_good_side(definitions["Requirement"])
     attributes["properties"]["resources"]["propertyNames"] = {"enum": ["default", *ASSETS, MITIGATION_REPORT]}
     attributes["oneOf"] = [
-        {"required": [one], "properties": {one: {"type": "object"}, other: {"type": "null"}}}
-        for one, other in (("estimator", "predictions"), ("predictions", "estimator"))
+        {
+            "required": [one],
+            "properties": {one: {"type": "object"}, **{other: {"type": "null"} for other in ORIGINS if other != one}},
+        }
+        for one in ORIGINS
     ]
     dagsters_own = {key: {"description": "Dagster's own."} for key in COMPONENT_KEYS}
     return {

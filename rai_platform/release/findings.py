@@ -136,12 +136,12 @@ def _by_group_in_words(columns: list[str]) -> str:
 def _in_robustness(check: RequiredCheck, report: RobustnessScores, levels: Levels) -> Finding:
     if check.requirement.metric in IMAGE_METRICS:
         return find_in_images(check, report, levels)
-    if check.requirement.metric in TEXT_METRICS:
-        return find_in_texts(check, report.texts, levels)
-    if check.requirement.metric in PROMPT_METRICS:
-        return find_in_prompts(check, report.prompts, levels)
-    if report.not_possible is not None:
+    metric = check.requirement.metric
+    words = report.texts if metric in TEXT_METRICS else report.prompts if metric in PROMPT_METRICS else None
+    if words is None and report.not_possible is not None:
         return nothing(f"nothing could be tried: {report.not_possible}")
+    if metric in (*TEXT_METRICS, *PROMPT_METRICS):
+        return _in_texts_and_prompts(check, report, levels)
     perturbation = check.requirement.metric.removeprefix("accuracy_drop_under_")
     if perturbation == "constrained_attack":
         return find_in_attack(check, report.attack, levels)
@@ -162,6 +162,16 @@ def _in_robustness(check: RequiredCheck, report: RobustnessScores, levels: Level
         n=worst.drop.n,
         bounds=Interval(lower=max(bound.lower for bound in bounds), upper=max(bound.upper for bound in bounds)),
     )
+
+
+def _in_texts_and_prompts(check: RequiredCheck, report: RobustnessScores, levels: Levels) -> Finding:
+    """What texts and prompts do to a model; a model whose tables were changed reads none."""
+    texts = check.requirement.metric in TEXT_METRICS
+    if report.scores and (report.texts if texts else report.prompts) is None:
+        return nothing("the model reads tables, and no texts that anybody could change", report.n)
+    if texts:
+        return find_in_texts(check, report.texts, levels)
+    return find_in_prompts(check, report.prompts, levels)
 
 
 def _not_perturbed(perturbation: str, report: RobustnessScores) -> Finding:

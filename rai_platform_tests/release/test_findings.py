@@ -14,12 +14,14 @@ from rai_platform.pipeline.values import StoredValues
 from rai_platform.release.finding import Finding, Levels
 from rai_platform.release.findings import Evidence, find
 from rai_platform.release.image_attack_findings import IMAGE_METRICS
+from rai_platform.release.prompt_findings import PROMPT_METRICS
+from rai_platform.release.text_attack_findings import TEXT_METRICS
 from rai_platform.robustness.report import NO_COLUMN, nothing_to_perturb
 from rai_platform.spec.metrics import METRICS
 from rai_platform.spec.policy import Policy
 from rai_platform.spec.requirements import RequiredCheck
 from rai_platform.spec.verdict import Interval
-from rai_platform_tests.card import made
+from rai_platform_tests.card import made, made_attacks
 from rai_platform_tests.card.made import MEN, SUBJECT, WOMEN
 from rai_platform_tests.release.checks import UNSAID, check_of, verdict_on
 from rai_platform_tests.world import World, lending_attributes, told
@@ -29,6 +31,7 @@ NOTHING_THERE = (
     "nobody knows|there is no model|fewer than two groups|nobody has any benefit|no subgroup has 50 rows|"
     "there is no `(reference|conditional_on)`"
 )
+OF_TEXTS = (*TEXT_METRICS, *PROMPT_METRICS)
 CASES = [(metric, asset) for metric, about in METRICS.items() for asset in about.assets]
 
 
@@ -45,7 +48,9 @@ def report_of(asset: str) -> Evidence:
         "performance_report": made.performance(),
         "fairness_report": made.fairness(sex={"female": WOMEN, "male": MEN}),
         "shap_explanations": made.explanations(),
-        "robustness_scores": made.robustness(images=made.images()),
+        "robustness_scores": made.robustness(
+            images=made.images(), texts=made_attacks.texts(), prompts=made_attacks.prompts()
+        ),
     }
     return reports[asset]
 
@@ -105,12 +110,19 @@ def real_reports(judged_world: World) -> dict[str, Any]:
     return reports
 
 
-@pytest.mark.parametrize(("metric", "asset"), [case for case in CASES if case[0] not in IMAGE_METRICS])
+@pytest.mark.parametrize(("metric", "asset"), [case for case in CASES if case[0] not in (*IMAGE_METRICS, *OF_TEXTS)])
 def test_the_platforms_own_reports_hold_every_metric(real_reports: dict[str, Any], metric: str, asset: str) -> None:
     finding = found(check_of(metric, asset), real_reports[asset])
     assert finding.value is not None
     assert finding.bounds is not None
     assert not UNSAID.search(finding.says)
+
+
+@pytest.mark.parametrize("metric", OF_TEXTS)
+def test_a_model_that_reads_tables_is_told_to_read_no_texts(real_reports: dict[str, Any], metric: str) -> None:
+    finding = found(check_of(metric), real_reports["robustness_scores"])
+    assert finding.value is None
+    assert finding.says == "the model reads tables, and no texts that anybody could change"
 
 
 def _always_kept(metric: str) -> float:

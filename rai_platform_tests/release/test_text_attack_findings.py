@@ -92,7 +92,7 @@ def test_where_nothing_could_be_tried_it_says_why(metric: str) -> None:
 @pytest.mark.parametrize("metric", ALL)
 def test_a_report_older_than_the_question_has_to_be_made_again(metric: str) -> None:
     with pytest.raises(EvidenceMissing, match="materialize `robustness_scores` again"):
-        found(check_of(metric), report(texts=None, prompts=None))
+        found(check_of(metric), report(scores=(), texts=None, prompts=None))
 
 
 def test_a_part_that_was_not_measured_is_no_pass() -> None:
