@@ -15,9 +15,11 @@ $(VENV)/.ready: pyproject.toml constraints.txt deploy/set_up.py
 	@$(PYTHON) deploy/set_up.py
 	@touch $@
 
-demo: $(VENV)/.ready ## train, examine and judge two models on embedded data: one is refused, one promoted
+demo: $(VENV)/.ready ## train, examine and judge models of tables, images and texts on embedded data; lending is refused
 	@$(BIN)/rai run lending; code=$$?; [ $$code -eq 0 ] || [ $$code -eq 3 ]
 	@$(BIN)/rai run lending_mitigated
+	@$(BIN)/rai run digits
+	@$(BIN)/rai run prompt_guard
 	@$(BIN)/rai status
 	@echo; echo "Open Dagster's pages:  make ui    (http://127.0.0.1:3000, stop with Ctrl-C)"
 

@@ -1,0 +1,150 @@
+"""Models of images and of texts, from the YAML through the same graph to production, and out of MLflow again."""
+
+from pathlib import Path
+from typing import Any
+
+import mlflow.pyfunc
+import numpy as np
+import pytest
+import yaml
+
+from rai_platform.card.document import ModelCard
+from rai_platform.data.preparation import prepare_data
+from rai_platform.robustness.report import RobustnessScores
+from rai_platform.spec.model import ASSETS
+from rai_platform_tests.world import World, told
+
+NO_PEOPLE = "Digits are no people."
+DIGITS: dict[str, Any] = {
+    "data": {"source": "sklearn:digits", "target": "label", "image": "image", "classes": "all"},
+    "sensitive_features": [],
+    "intersections": [],
+    "estimator": {
+        "type": "rai_platform.training.networks.ImageClassifier",
+        "params": {"epochs": 15, "batch_size": 64},
+    },
+    "attacks": {"images": {"linf": [0.1, 0.3], "l2": [1.0], "examples": 200, "queries": 50}},
+    "policy": {
+        "requirements": [
+            *({"metric": metric, "severity": "off", "reason": NO_PEOPLE} for metric in (
+                "disparate_impact", "equalized_odds_difference", "forbidden_features_in_top",
+                "protected_attributes_at_prediction", "group_count", "label_rate_ratio",
+            )),
+        ]
+    },
+}  # fmt: skip
+PROMPTS: dict[str, Any] = {
+    "data": {"source": "generator:prompts?rows=1200", "target": "injection", "text": "text"},
+    "sensitive_features": [{"name": "writes_in"}],
+    "intersections": [],
+    "estimator": {"type": "sklearn.linear_model.LogisticRegression", "params": {"C": 10.0}},
+    "attacks": {
+        "texts": {"recipes": ["deepwordbug", "textfooler"], "examples": 40, "queries": 200},
+        "guard": {"examples": 40},
+    },
+    "policy": {},
+}
+
+
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory: pytest.TempPathFactory) -> World:
+    world = World(tmp_path_factory.mktemp("digits"))
+    world.write("digits", **DIGITS)
+    result = world.run("digits")
+    assert result.success, told(result)
+    return world
+
+
+def value_of(world: World, name: str, asset: str) -> Any:
+    from rai_platform.pipeline.steps import Step
+    from rai_platform.pipeline.values import StoredValues
+
+    with world.instance() as instance:
+        step = Step(
+            definition=world.model(name),
+            home=world.home,
+            values=StoredValues(instance, world.home.store, None),
+            run_id="",
+            mlflow_run_id=lambda: "",
+        )
+        return step.values.read(step.key(asset))
+
+
+def test_a_model_of_images_reaches_production_by_its_evidence(digits: World) -> None:
+    status = digits.status("digits")
+    assert status.production is not None
+    verdicts = {verdict.check: verdict for verdict in status.verdicts}
+    assert verdicts["accuracy_drop_under_corruption"].outcome == "PASS"
+    assert verdicts["additivity_error"].outcome == "PASS"
+    # The distance of the default policy is tried as well, though the spec names others.
+    assert verdicts["accuracy_under_linf_attack"].estimate is not None
+    assert "accuracy_drop_under_noise" not in verdicts, "it is about tables"
+
+
+def test_the_report_holds_curves_for_every_distance(digits: World) -> None:
+    report: RobustnessScores = value_of(digits, "digits", "robustness_scores")
+    assert report.images is not None
+    assert {point.epsilon for point in report.images.curve if point.norm == "linf"} == {0.05, 0.1, 0.3}
+    assert report.images.doubts == ()
+
+
+def test_the_card_tells_of_classes_and_images_and_not_of_tables(digits: World) -> None:
+    card: ModelCard = value_of(digits, "digits", "model_card")
+    assert [row.label for row in card.classes] == [str(digit) for digit in range(10)]
+    assert card.confusion is None
+    assert card.robustness.images is not None
+    assert card.robustness.rows == ()
+    assert card.robustness.attack is None
+    html = (digits.settings.home / "cards" / "digits" / "model_card.html").read_text(encoding="utf-8")
+    assert "10 classes" in html
+    assert "categories mixed up" not in html
+
+
+def test_a_released_network_is_loaded_from_mlflow_and_decides_the_same(
+    digits: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAI_HOME", str(digits.settings.home))
+    mlflow.set_tracking_uri(digits.settings.tracking_uri)
+    try:
+        released = mlflow.pyfunc.load_model("models:/digits@production")
+    finally:
+        mlflow.set_tracking_uri(None)  # type: ignore[arg-type]
+    test = prepare_data(digits.model("digits").spec).test
+    answered = released.predict(test.features)
+    predictions = value_of(digits, "digits", "predictions")
+    assert answered["decision"].tolist() == [test.classes[number] for number in predictions.y_pred]
+    chances = answered.drop(columns="decision").to_numpy()
+    assert np.allclose(chances, predictions.y_proba, atol=1e-6)
+    files = {path.suffix for path in digits.settings.home.rglob("*") if path.is_file() and "mlartifacts" in str(path)}
+    assert not files & {".pkl", ".pickle", ".pt", ".pth", ".joblib"}
+
+
+def test_an_image_of_another_size_is_refused_in_a_sentence(digits: World, tmp_path: Path) -> None:
+    np.savez(tmp_path / "other.npz", image=np.zeros((40, 9, 9), dtype="uint8"), label=np.arange(40) % 10)
+    spec = yaml.safe_load((digits.folder / "models" / "digits" / "defs.yaml").read_text())["attributes"]
+    world = World(tmp_path / "world")
+    changed = {**spec, "split": {"test": str(tmp_path / "other.npz")}}
+    changed.pop("name")
+    world.write("digits", **changed)
+    result = world.run("digits", [asset for asset in ASSETS if asset in ("training_data", "test_data")])
+    assert not result.success
+    assert "size of the training images" in told(result)
+
+
+@pytest.mark.slow
+def test_a_guard_of_texts_is_attacked_disguised_and_judged(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.write("guard", **PROMPTS)
+    world.run("guard")
+    report: RobustnessScores = value_of(world, "guard", "robustness_scores")
+    assert report.texts is not None
+    assert report.prompts is not None
+    assert [row.recipe for row in report.texts.not_run if row.recipe == "textfooler"] == ["textfooler"]
+    assert report.prompts.guard is not None
+    assert {family.family for family in report.prompts.guard.families} >= {"base64", "leet"}
+    card: ModelCard = value_of(world, "guard", "model_card")
+    assert {section.feature for section in card.fairness} == {"writes_in"}
+    assert card.robustness.texts is not None
+    assert card.robustness.texts.not_run
+    checkpoint = next((world.settings.home / "checkpoints").glob("texts-*.jsonl"))
+    assert checkpoint.stat().st_size > 0
