@@ -88,6 +88,11 @@ def _about_figures(
             f"Attributions were computed on {explanations.n} rows; they break up the model's score, not the world: a strong "
             "feature is not a cause."
         )
+    if explanations.method == "partition":
+        yield (
+            "Attributions come from asking the model about inputs of which parts are hidden, such as nobody sends: they also tell how "
+            "it answers those."
+        )
     for perturbation, why in robustness.not_estimable.items():
         yield f"Not tried: {perturbation.replace('_', ' ')}, since {why}."
     if robustness.attack and robustness.attack.worst_case:

@@ -51,7 +51,7 @@ class Methods:
         background: rows behind a background drawn anew.
         second_method: of the second opinion.
         second: asks it.
-        lime: asks LIME, or says why not.
+        lime: asks LIME, or says why not; None where LIME is not asked.
     """
 
     modality: Modality
@@ -60,7 +60,7 @@ class Methods:
     background: int
     second_method: SecondMethod
     second: Callable[[np.random.Generator], Opinion]
-    lime: Callable[[np.random.Generator], Opinion | str]
+    lime: Callable[[np.random.Generator], Opinion | str] | None = None
 
 
 def examine_parts(
@@ -92,8 +92,11 @@ def examine_parts(
     stability = asked(lambda: _stability(named, explained, sample, methods, streams[0]))
     faithfulness = asked(lambda: _faithfulness(parts, values, explained, streams[1]))
     second = asked(lambda: _agreement(methods.second(streams[2]), named, explained, streams[2]))
-    lime = asked(lambda: _agreement(methods.lime(streams[3]), named, explained, streams[3]))
-    told = {STABILITY: stability, FAITHFULNESS: faithfulness, SECOND_OPINION: second, LIME: lime}
+    told = {STABILITY: stability, FAITHFULNESS: faithfulness, SECOND_OPINION: second}
+    lime: tuple[Replicates, Floats] | str = ""
+    if (ask := methods.lime) is not None:
+        lime = asked(lambda: _agreement(ask(streams[3]), named, explained, streams[3]))
+        told[LIME] = lime
     unknown = {name: each for name, each in told.items() if isinstance(each, str)}
     weight = np.ones(explained.n) if explained.weight is None else explained.weight
     return Examination(

@@ -59,6 +59,7 @@ def _log_odds(module: Any, number: int) -> Any:
         def forward(self, images: torch.Tensor) -> torch.Tensor:
             logits = self.network(images)
             others = torch.cat([logits[:, :number], logits[:, number + 1 :]], dim=1)
-            return logits[:, number : number + 1] - torch.logsumexp(others, dim=1, keepdim=True)
+            own: torch.Tensor = logits[:, number : number + 1]
+            return own - torch.logsumexp(others, dim=1, keepdim=True)
 
     return LogOdds()

@@ -114,7 +114,7 @@ class TextParts:
         return NamedParts(
             found=Attributions(
                 features=names,
-                values=np.array(sums).reshape(self.n, len(names)),
+                values=np.array(sums, dtype="float64").reshape(self.n, len(names)),
                 outputs=found.outputs,
                 base_value=float(share @ found.base_values),
                 base_values=found.base_values,

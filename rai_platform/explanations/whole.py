@@ -24,9 +24,6 @@ QUESTIONS = 500  # about one input
 BACKGROUND = 100  # images behind a mean image
 ROWS_AGAIN = 20  # of a repetition
 GRADIENT_BACKGROUND, GRADIENT_IMAGES = 50, 60
-NO_LIME_OF_IMAGES = (
-    "LIME is asked about tables and texts alone: of images it needs a segmentation, which decides what it finds"
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +83,6 @@ def explain_images(model: TrainedModel, sample: Sample, rng: np.random.Generator
         second=partial(_by_gradients, model, parts, order, background)
         if is_network
         else partial(_by_leaving_out, parts, values, named),
-        lime=lambda _: NO_LIME_OF_IMAGES,
     )
     names, decided = _decisions(model, explained)
     shown = shown_images(parts, values, explained, names, decided, rng)
