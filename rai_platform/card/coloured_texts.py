@@ -3,7 +3,7 @@
 from rai_platform.card.document import ColouredText, ColouredWord
 from rai_platform.explanations.report import Explanations
 
-SHOWN = 3  # of right decisions for each class, and of wrong ones
+SHOWN = 3  # of right and of wrong decisions for each class
 UNSEEN = "\N{REPLACEMENT CHARACTER}"  # in the place of signs that hide, or turn the letters after them around
 
 

@@ -70,10 +70,11 @@ def examination_section(report: Explanations) -> ExaminationSection | None:
     found = report.examination
     if found is None:
         return None
+    told = tuple(f"“{name}”" for name in report.features) if report.modality == "text" else report.features
     return ExaminationSection(
         tests=_tests(found, WORDS[report.modality]),
         second_opinion=dict(zip(report.features, found.permutation_importance, strict=False)),
-        parity=tuple(_parity_row(feature, groups, report.features) for feature, groups in found.parity.items()),
+        parity=tuple(_parity_row(feature, groups, told) for feature, groups in found.parity.items()),
         proxies=_proxies(report, found),
         proxies_say=_proxies_say(report, found),
         second_method=found.second_method,
@@ -102,21 +103,25 @@ def _tests(found: Examination, words: Words) -> tuple[ExplanationTest, ...]:
             figure=opinion,
             says=OPINION_SAYS[found.second_method] if found.permutation_importance else "",
         ),
-        *_lime_test(found),
+        *_lime_test(found, words),
     )
 
 
-def _lime_test(found: Examination) -> tuple[ExplanationTest, ...]:
+def _lime_test(found: Examination, words: Words) -> tuple[ExplanationTest, ...]:
     if LIME not in found.measured and LIME not in found.not_estimable:
         return ()
-    agreement = figure(LIME, LIME_MEANING, found.measured.get(LIME), found.not_estimable.get(LIME))
-    return (ExplanationTest(question="Does LIME agree?", figure=agreement, says=LIME_SAYS if found.lime else ""),)
+    agreement = figure("LIME_agreement", LIME_MEANING, found.measured.get(LIME), found.not_estimable.get(LIME))
+    return (
+        ExplanationTest(
+            question="Does LIME agree?", figure=agreement, says=LIME_SAYS.format(words.features) if found.lime else ""
+        ),
+    )
 
 
 LIME_MEANING = "Kendall's tau-b between mean absolute SHAP values and mean absolute weights of LIME, feature by feature"
 LIME_SAYS = (
     "LIME fits a linear model to what the model gives around a row (Ribeiro, Singh and Guestrin, 2016). 1: its order of the "
-    "features is that of SHAP, 0: they have no order in common."
+    "{} is that of SHAP, 0: they have no order in common."
 )
 PERMUTATION_SAYS = (
     "Permutation importance asks how much more the model errs when a feature's values are dealt out to the wrong people "
@@ -156,9 +161,8 @@ def _stability_says(found: Repetitions, words: Words) -> str:
         else f"of the {found.top} strongest {words.features} of one, {found.overlap.value:.0%} are among those of another"
     )
     return (
-        f"Computed again {found.count} times, each on {found.rows:,} {words.people} {words.who} in no other repetition{against}{seeds}."
-        f"{only} "
-        f"1: the {words.features} are always in the same order, 0: no order in common; {overlap}"
+        f"Computed again {found.count} times, each on {found.rows:,} {words.people} {words.who} in no other "
+        f"repetition{against}{seeds}.{only} 1: the {words.features} are always in the same order, 0: no order in common; {overlap}"
         f"{within}. The order above rests on more {words.people}, and is at least as stable."
     )
 

@@ -16,6 +16,7 @@ EXAMPLES = 4  # of wrong decisions, and of right ones
 CLASSES = 11  # with the average of all images three rows of four
 PER_ROW = 4
 LONGEST_NAME = 16
+FULL_COLOUR = 0.97  # cells beyond this quantile have the full colour
 TOWARD = LinearSegmentedColormap.from_list("toward", [MAIN, "#ffffff", WARM])
 
 
@@ -66,16 +67,17 @@ def _draw_example(original: Axes, overlay: Axes, example: ExplainedImage) -> Non
 def _overlay(axis: Axes, pixels: npt.NDArray[np.uint8], heat: HeatMap) -> None:
     grey = pixels if pixels.ndim == 2 else pixels[:, :, :3].mean(axis=2)
     height, width = grey.shape
-    axis.imshow(grey, cmap="gray", interpolation="nearest", alpha=0.45, vmin=0, vmax=255)
+    # A single cell that stands out would leave all others pale.
+    full = float(np.quantile(np.abs(heat.values), FULL_COLOUR)) or heat.largest or 1.0
     axis.imshow(
         heat.values,
         cmap=TOWARD,
-        vmin=-(heat.largest or 1),
-        vmax=heat.largest or 1,
-        alpha=0.72,
+        vmin=-full,
+        vmax=full,
         interpolation="nearest",
         extent=(-0.5, width - 0.5, height - 0.5, -0.5),
     )
+    axis.imshow(grey, cmap="gray", interpolation="nearest", alpha=0.16, vmin=0, vmax=255)
 
 
 def _legend(canvas: object, axes: Sequence[Axes], low: str, high: str) -> None:

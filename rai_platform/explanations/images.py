@@ -13,12 +13,11 @@ from rai_platform.explanations.decided import OutputOfDecision
 from rai_platform.explanations.mixing import Floats, Integers
 from rai_platform.explanations.parts import Bools, NamedParts, PartValues, halved
 from rai_platform.explanations.report import Output
-from rai_platform.explanations.shown import ALL, AverageMap, ExplainedImage, HeatMap, ImageExplanations, as_png
+from rai_platform.explanations.shown import ALL, AverageMap, ExplainedImage, HeatMap, as_png
 from rai_platform.training.model import TrainedModel
 
 MOST_CELLS = 32  # of a side: finer maps cost more questions than a person sees
 REGIONS = 4  # of a side
-EXAMPLES = 8  # of right decisions, and of wrong ones
 BYTES_AT_ONCE = 64_000_000
 
 
@@ -120,55 +119,46 @@ class ImageParts:
         )
 
 
-def shown_images(
-    parts: ImageParts,
-    found: PartValues,
-    sample: Sample,
-    names: tuple[str, ...],
-    decided: Integers,
-    rng: np.random.Generator,
-) -> ImageExplanations:
-    """Examples, drawn at random, and averages.
+def shown_examples(
+    parts: ImageParts, found: PartValues, sample: Sample, names: tuple[str, ...], decided: Integers
+) -> tuple[ExplainedImage, ...]:
+    """Images with their maps.
 
     Args:
         parts: the images.
         found: their attributions.
         sample: the rows they are of.
         names: of the classes, by number.
-        decided: the class of every image (images,).
-        rng: draws examples.
+        decided: the class that the model decides for (images,).
     """
+    return tuple(
+        ExplainedImage(
+            row_key=int(sample.row_key[row]),
+            label=names[sample.y_true[row]],
+            decided=names[decided[row]],
+            output=float(found.outputs[row]),
+            base_value=float(found.base_values[row]),
+            png=as_png(parts.pixels[row]),
+            heat=HeatMap.of(found.values[row].reshape(parts.grid)),
+        )
+        for row in range(parts.n)
+    )
+
+
+def average_maps(
+    parts: ImageParts, found: PartValues, sample: Sample, names: tuple[str, ...], decided: Integers
+) -> tuple[AverageMap, ...]:
+    """Of all images, and of every class that the model decides for; arguments as of ``shown_examples``."""
     maps = np.stack(found.values).reshape(parts.n, *parts.grid)
-    right = decided == sample.y_true
-    drawn = rng.permutation(parts.n)
-    chosen = np.sort(np.concatenate([drawn[right[drawn]][:EXAMPLES], drawn[~right[drawn]][:EXAMPLES]]))
     weight = np.ones(parts.n) if sample.weight is None else sample.weight
     groups = {ALL: (np.arange(parts.n), np.abs(maps))}
     groups |= {names[number]: (np.flatnonzero(decided == number), maps) for number in np.unique(decided)}
-    return ImageExplanations(
-        height=parts.pixels.shape[1],
-        width=parts.pixels.shape[2],
-        channels=parts.pixels.shape[3],
-        regions=parts.regions,
-        examples=tuple(
-            ExplainedImage(
-                row_key=int(sample.row_key[row]),
-                label=names[sample.y_true[row]],
-                decided=names[decided[row]],
-                output=float(found.outputs[row]),
-                base_value=float(found.base_values[row]),
-                png=as_png(parts.pixels[row]),
-                heat=HeatMap.of(maps[row]),
-            )
-            for row in chosen
-        ),
-        averages=tuple(
-            AverageMap(
-                name=name,
-                n=len(rows),
-                png=as_png(np.round(np.average(parts.pixels[rows], axis=0, weights=weight[rows])).astype("uint8")),
-                heat=HeatMap.of(np.average(values[rows], axis=0, weights=weight[rows])),
-            )
-            for name, (rows, values) in groups.items()
-        ),
+    return tuple(
+        AverageMap(
+            name=name,
+            n=len(rows),
+            png=as_png(np.round(np.average(parts.pixels[rows], axis=0, weights=weight[rows])).astype("uint8")),
+            heat=HeatMap.of(np.average(values[rows], axis=0, weights=weight[rows])),
+        )
+        for name, (rows, values) in groups.items()
     )

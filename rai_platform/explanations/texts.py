@@ -21,7 +21,6 @@ UNSPACED = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
 WORD = re.compile(rf"[{UNSPACED}]|[^\W{UNSPACED}]+|[^\w\s]")
 STRONGEST = 30  # words that a report names
 OTHER_WORDS = "(all other words)"  # no word has a space in it
-EXAMPLES = 8  # of right decisions, and of wrong ones
 LONGEST_EXAMPLE = 200  # words
 AT_ONCE = 2000
 
@@ -127,26 +126,17 @@ class TextParts:
 
 
 def shown_texts(
-    parts: TextParts,
-    found: PartValues,
-    sample: Sample,
-    names: tuple[str, ...],
-    decided: Integers,
-    rng: np.random.Generator,
+    parts: TextParts, found: PartValues, sample: Sample, names: tuple[str, ...], decided: Integers
 ) -> tuple[ExplainedText, ...]:
-    """Examples of right and of wrong decisions, drawn at random.
+    """Texts with their words.
 
     Args:
         parts: the texts.
         found: their attributions.
         sample: the rows they are of.
         names: of the classes, by number.
-        decided: the class of every text (texts,).
-        rng: draws examples.
+        decided: the class that the model decides for (texts,).
     """
-    right = decided == sample.y_true
-    drawn = rng.permutation(parts.n)
-    chosen = np.sort(np.concatenate([drawn[right[drawn]][:EXAMPLES], drawn[~right[drawn]][:EXAMPLES]]))
     return tuple(
         ExplainedText(
             row_key=int(sample.row_key[row]),
@@ -158,5 +148,5 @@ def shown_texts(
             attributions=tuple(float(f"{value:.4g}") for value in found.values[row][:LONGEST_EXAMPLE]),
             left_out=max(0, int(parts.widths[row]) - LONGEST_EXAMPLE),
         )
-        for row in chosen
+        for row in range(parts.n)
     )

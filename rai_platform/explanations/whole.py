@@ -9,10 +9,10 @@ from rai_platform.data.sample import Sample
 from rai_platform.explanations.background import stand_for_everybody
 from rai_platform.explanations.examining_parts import Methods, Opinion, left_out
 from rai_platform.explanations.expected_gradients import DRAWS, expected_gradients
-from rai_platform.explanations.images import ImageParts, shown_images
+from rai_platform.explanations.images import ImageParts, average_maps, shown_examples
 from rai_platform.explanations.lime_opinion import lime_of_texts
 from rai_platform.explanations.mixing import Floats, Integers
-from rai_platform.explanations.parts import NamedParts, Parts, PartValues, share_out
+from rai_platform.explanations.parts import Bools, NamedParts, Parts, PartValues, share_out
 from rai_platform.explanations.shown import ExplainedText, ImageExplanations
 from rai_platform.explanations.texts import TextParts, shown_texts
 from rai_platform.training.model import TrainedModel
@@ -22,6 +22,7 @@ LARGE_MODEL_ROWS = 40  # explained of a network of so many parameters that a que
 LARGE_MODEL = 5_000_000
 QUESTIONS = 500  # about one input
 BACKGROUND = 100  # images behind a mean image
+EXAMPLES = 6  # shown of right decisions, and of wrong ones
 ROWS_AGAIN = 20  # of a repetition
 GRADIENT_BACKGROUND, GRADIENT_IMAGES = 50, 60
 
@@ -61,15 +62,16 @@ def explain_images(model: TrainedModel, sample: Sample, rng: np.random.Generator
     Raises:
         UnscorableRows: the model refuses an image of which parts are hidden.
     """
-    explained = _drawn(model, sample, IMAGES, rng)
+    rows = _drawn(model, sample, IMAGES, rng)
+    explained = sample.take(rows)
     background = stand_for_everybody(sample, BACKGROUND, rng)
     parts = ImageParts(model, explained, background)
     values = share_out(parts, questions=QUESTIONS, seed=seed)
     named = parts.named(values, explained.weight)
     order = [parts.names.index(name) for name in named.found.features]
 
-    def again(rows: Integers, draws: np.random.Generator) -> Floats:
-        others = ImageParts(model, sample.take(rows), stand_for_everybody(sample, BACKGROUND, draws, again=True))
+    def again(part: Integers, draws: np.random.Generator) -> Floats:
+        others = ImageParts(model, sample.take(part), stand_for_everybody(sample, BACKGROUND, draws, again=True))
         found = share_out(others, questions=QUESTIONS, seed=int(draws.integers(2**31)))
         return np.abs(others.by_region(np.stack(found.values))[:, order])
 
@@ -84,9 +86,21 @@ def explain_images(model: TrainedModel, sample: Sample, rng: np.random.Generator
         if is_network
         else partial(_by_leaving_out, parts, values, named),
     )
-    names, decided = _decisions(model, explained)
-    shown = shown_images(parts, values, explained, names, decided, rng)
-    return Explained(explained=explained, parts=parts, values=values, named=named, methods=methods, images=shown)
+    names, decided = _decisions(model, sample)
+    some = _examples(decided == sample.y_true, rng)
+    examples = ImageParts(model, sample.take(some), background)
+    shown = shown_examples(
+        examples, share_out(examples, questions=QUESTIONS, seed=seed), sample.take(some), names, decided[some]
+    )
+    images = ImageExplanations(
+        height=parts.pixels.shape[1],
+        width=parts.pixels.shape[2],
+        channels=parts.pixels.shape[3],
+        regions=parts.regions,
+        examples=shown,
+        averages=average_maps(parts, values, explained, names, decided[rows]),
+    )
+    return Explained(explained=explained, parts=parts, values=values, named=named, methods=methods, images=images)
 
 
 def explain_texts(model: TrainedModel, sample: Sample, rng: np.random.Generator, *, seed: int) -> Explained:
@@ -101,7 +115,7 @@ def explain_texts(model: TrainedModel, sample: Sample, rng: np.random.Generator,
     Raises:
         UnscorableRows: the model refuses a text of which words are left out.
     """
-    explained = _drawn(model, sample, TEXTS, rng)
+    explained = sample.take(_drawn(model, sample, TEXTS, rng))
     parts = TextParts(model, explained)
     values = share_out(parts, questions=QUESTIONS, seed=seed)
     named = parts.named(values, explained.weight)
@@ -114,16 +128,26 @@ def explain_texts(model: TrainedModel, sample: Sample, rng: np.random.Generator,
         second=partial(_by_leaving_out, parts, values, named),
         lime=partial(lime_of_texts, parts, named),
     )
-    names, decided = _decisions(model, explained)
-    shown = shown_texts(parts, values, explained, names, decided, rng)
+    names, decided = _decisions(model, sample)
+    some = _examples(decided == sample.y_true, rng)
+    examples = TextParts(model, sample.take(some))
+    shown = shown_texts(
+        examples, share_out(examples, questions=QUESTIONS, seed=seed), sample.take(some), names, decided[some]
+    )
     return Explained(explained=explained, parts=parts, values=values, named=named, methods=methods, texts=shown)
 
 
-def _drawn(model: TrainedModel, sample: Sample, most: int, rng: np.random.Generator) -> Sample:
+def _drawn(model: TrainedModel, sample: Sample, most: int, rng: np.random.Generator) -> Integers:
     network = getattr(model.estimators[0], "network_", None)
     if network is not None and sum(each.numel() for each in network.parameters()) > LARGE_MODEL:
         most = LARGE_MODEL_ROWS
-    return sample.take(np.sort(rng.choice(sample.n, min(sample.n, most), replace=False)))
+    return np.sort(rng.choice(sample.n, min(sample.n, most), replace=False))
+
+
+def _examples(right: Bools, rng: np.random.Generator) -> Integers:
+    """Some rows of right decisions and some of wrong ones, which are rare among rows drawn from all."""
+    drawn = rng.permutation(len(right))
+    return np.sort(np.concatenate([drawn[right[drawn]][:EXAMPLES], drawn[~right[drawn]][:EXAMPLES]]))
 
 
 def _decisions(model: TrainedModel, sample: Sample) -> tuple[tuple[str, ...], Integers]:
