@@ -132,7 +132,10 @@ def build_card(
         law=legal_readings(evidence.fairness),
         conditional=evidence.fairness.conditional,
         explanations=explanation_section(
-            evidence.explanations, candidate.manifest.threshold, examination_section(evidence.explanations)
+            evidence.explanations,
+            candidate.manifest.threshold,
+            examination_section(evidence.explanations),
+            None if candidate.manifest.classes else candidate.manifest.positive_label,
         ),
         robustness=robustness_section(evidence.robustness),
         mitigation=mitigation_section(evidence.mitigation) if evidence.mitigation else None,

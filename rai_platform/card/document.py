@@ -336,6 +336,40 @@ class LocalExplanation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ColouredWord:
+    """A word of an explained text.
+
+    Attributes:
+        text: the word, with what follows it up to the next; signs that would hide or turn letters are shown as such.
+        attribution: what it adds to the output.
+        strength: that as a share of the largest in its text, from -1 to 1.
+    """
+
+    text: str
+    attribution: float
+    strength: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColouredText:
+    """A text whose words are coloured by what they add, without the identity of whoever wrote it.
+
+    Attributes:
+        label: its true class.
+        decided: the class that the model decides for.
+        output: what the model gave.
+        words: in their order.
+        left_out: words at the end that are not shown.
+    """
+
+    label: str
+    decided: str
+    output: float
+    words: tuple[ColouredWord, ...]
+    left_out: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ExplanationTest:
     """One test of the explanation itself.
 
@@ -392,10 +426,12 @@ class ExaminationSection:
 
     Attributes:
         tests: of the explanation as a whole.
-        second_opinion: permutation importance by feature; empty where there is none.
+        second_opinion: how large a feature is by ``second_method``; empty where there is none.
         parity: by sensitive feature and intersection.
         proxies: the features that give a group away, those that move the score most first.
         proxies_say: that in a sentence.
+        second_method: of the second opinion.
+        lime: mean absolute weight by feature; empty where LIME was not asked.
     """
 
     tests: tuple[ExplanationTest, ...]
@@ -403,11 +439,28 @@ class ExaminationSection:
     parity: tuple[AttributionParityRow, ...]
     proxies: tuple[ProxyFeatureRow, ...]
     proxies_say: str
+    second_method: str = "permutation importance"
+    lime: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExplanationSection:
-    """What moves the score."""
+    """What moves the score.
+
+    Attributes:
+        not_possible: why nothing could be explained; None where something was.
+        method: how attributions were computed.
+        output: what they add up to.
+        n: rows, images or texts explained.
+        additivity_error: how far they are from adding up.
+        importance: of features, regions or words.
+        examples: a few people's scores, taken apart.
+        examination: what was found out about the explanation.
+        modality: ``table``, ``image`` or ``text``.
+        explained_class: the class that a positive attribution speaks for, where it is one for all; None where it is the one that
+            the model decides for.
+        texts: some texts with their words.
+    """
 
     not_possible: str | None
     method: str | None
@@ -417,6 +470,9 @@ class ExplanationSection:
     importance: tuple[ImportanceRow, ...]
     examples: tuple[LocalExplanation, ...]
     examination: ExaminationSection | None = None
+    modality: str = "table"
+    explained_class: str | None = None
+    texts: tuple[ColouredText, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

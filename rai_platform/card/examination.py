@@ -1,5 +1,7 @@
 """Whether an explanation can be trusted, in figures and in words."""
 
+from dataclasses import dataclass
+
 from rai_platform.card.document import (
     AttributionParityRow,
     ExaminationSection,
@@ -10,18 +12,57 @@ from rai_platform.card.document import (
 from rai_platform.card.figures import figure
 from rai_platform.explanations.examination import (
     FAITHFULNESS,
+    LIME,
+    PROXIES,
     SECOND_OPINION,
     STABILITY,
     Curves,
     Examination,
     GroupShares,
     Repetitions,
+    SecondMethod,
 )
 from rai_platform.explanations.proxies import PROXY_AUC, clear_proxies
 from rai_platform.explanations.report import Explanations
 from rai_platform.spec.metrics import METRICS
+from rai_platform.spec.modality import Modality
 
 PARITY = "attribution_parity_difference"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """What is explained, and by what, in words."""
+
+    people: str
+    who: str
+    features: str
+    parts: str
+    taken: str
+    back: str
+
+
+WORDS: dict[Modality, Words] = {
+    "table": Words(
+        people="people",
+        who="who are",
+        features="features",
+        parts="features",
+        taken="replaced by another person's",
+        back="in it",
+    ),
+    "image": Words(
+        people="images",
+        who="that are",
+        features="regions",
+        parts="cells",
+        taken="hidden behind the mean image",
+        back="in that order",
+    ),
+    "text": Words(
+        people="texts", who="that are", features="words", parts="words", taken="left out", back="in that order"
+    ),
+}
 
 
 def examination_section(report: Explanations) -> ExaminationSection | None:
@@ -29,16 +70,19 @@ def examination_section(report: Explanations) -> ExaminationSection | None:
     found = report.examination
     if found is None:
         return None
+    told = tuple(f"“{name}”" for name in report.features) if report.modality == "text" else report.features
     return ExaminationSection(
-        tests=_tests(found),
+        tests=_tests(found, WORDS[report.modality]),
         second_opinion=dict(zip(report.features, found.permutation_importance, strict=False)),
-        parity=tuple(_parity_row(feature, groups, report.features) for feature, groups in found.parity.items()),
+        parity=tuple(_parity_row(feature, groups, told) for feature, groups in found.parity.items()),
         proxies=_proxies(report, found),
         proxies_say=_proxies_say(report, found),
+        second_method=found.second_method,
+        lime=dict(zip(report.features, found.lime, strict=False)),
     )
 
 
-def _tests(found: Examination) -> tuple[ExplanationTest, ...]:
+def _tests(found: Examination, words: Words) -> tuple[ExplanationTest, ...]:
     stability, faithfulness, opinion = (
         figure(name, METRICS[name].meaning, found.measured.get(name), found.not_estimable.get(name))
         for name in (STABILITY, FAITHFULNESS, SECOND_OPINION)
@@ -47,51 +91,83 @@ def _tests(found: Examination) -> tuple[ExplanationTest, ...]:
         ExplanationTest(
             question="Is it the same again?",
             figure=stability,
-            says=_stability_says(found.repetitions) if found.repetitions else "",
+            says=_stability_says(found.repetitions, words) if found.repetitions else "",
         ),
         ExplanationTest(
             question="Does it name what the model uses?",
             figure=faithfulness,
-            says=_faithfulness_says(found.curves, faithfulness) if found.curves else "",
+            says=_faithfulness_says(found.curves, faithfulness, words) if found.curves else "",
         ),
         ExplanationTest(
             question="Does another method agree?",
             figure=opinion,
-            says=OPINION_SAYS if found.permutation_importance else "",
+            says=OPINION_SAYS[found.second_method] if found.permutation_importance else "",
+        ),
+        *_lime_test(found, words),
+    )
+
+
+def _lime_test(found: Examination, words: Words) -> tuple[ExplanationTest, ...]:
+    if LIME not in found.measured and LIME not in found.not_estimable:
+        return ()
+    agreement = figure("LIME_agreement", LIME_MEANING, found.measured.get(LIME), found.not_estimable.get(LIME))
+    return (
+        ExplanationTest(
+            question="Does LIME agree?", figure=agreement, says=LIME_SAYS.format(words.features) if found.lime else ""
         ),
     )
 
 
-OPINION_SAYS = (
+LIME_MEANING = "Kendall's tau-b between mean absolute SHAP values and mean absolute weights of LIME, feature by feature"
+LIME_SAYS = (
+    "LIME fits a linear model to what the model gives around a row (Ribeiro, Singh and Guestrin, 2016). 1: its order of the "
+    "{} is that of SHAP, 0: they have no order in common."
+)
+PERMUTATION_SAYS = (
     "Permutation importance asks how much more the model errs when a feature's values are dealt out to the wrong people "
     "(Breiman, 2001). 1: its order of the features is that of SHAP, 0: they have no order in common. It looks at labels, and "
     "SHAP at the score alone, so that the two need not agree in full."
 )
+OPINION_SAYS: dict[SecondMethod, str] = {
+    "permutation importance": PERMUTATION_SAYS,
+    "expected gradients": (
+        "Expected gradients follow the network from images of the background to each image, pixel by pixel (Erion et al., 2021), "
+        "where the values above hide cells and ask again. 1: their order of the regions is the same, 0: no order in common."
+    ),
+    "leave one region out": (
+        "Each region was hidden by itself, and the model asked again (occlusion; Zeiler and Fergus, 2014). 1: the regions come in "
+        "the same order, 0: no order in common."
+    ),
+    "leave one word out": (
+        "Each word was left out by itself, wherever it stands, and the model asked again (Li, Monroe and Jurafsky, 2016). 1: the "
+        "words come in the same order, 0: no order in common."
+    ),
+}
 
 
-def _stability_says(found: Repetitions) -> str:
-    against = f", held against {found.background:,} people drawn anew" if found.background else ""
+def _stability_says(found: Repetitions, words: Words) -> str:
+    against = f", held against {found.background:,} {words.people} drawn anew" if found.background else ""
     seeds = ", with a seed of its own" if found.seeds else ""
     only = (
         ""
         if found.background
-        else " The method needs no seed and nobody to hold them against, so only the people differ."
+        else f" The method needs no seed and nobody to hold them against, so only the {words.people} differ."
     )
     bounds = found.overlap.bounds()
     within = "" if bounds.lower == bounds.upper else f" ({bounds.lower:.0%} to {bounds.upper:.0%})"
     overlap = (
-        f"the strongest feature is the same in {found.overlap.value:.0%} of the pairs"
+        f"the strongest {words.features[:-1]} is the same in {found.overlap.value:.0%} of the pairs"
         if found.top == 1
-        else f"of the {found.top} strongest features of one, {found.overlap.value:.0%} are among those of another"
+        else f"of the {found.top} strongest {words.features} of one, {found.overlap.value:.0%} are among those of another"
     )
     return (
-        f"Computed again {found.count} times, each on {found.rows:,} people who are in no other repetition{against}{seeds}.{only} "
-        f"1: the features are always in the same order, 0: no order in common; {overlap}"
-        f"{within}. The order above rests on more people, and is at least as stable."
+        f"Computed again {found.count} times, each on {found.rows:,} {words.people} {words.who} in no other "
+        f"repetition{against}{seeds}.{only} 1: the {words.features} are always in the same order, 0: no order in common; {overlap}"
+        f"{within}. The order above rests on more {words.people}, and is at least as stable."
     )
 
 
-def _faithfulness_says(curves: Curves, measured: Figure) -> str:
+def _faithfulness_says(curves: Curves, measured: Figure, words: Words) -> str:
     bounds = measured.interval
     if bounds is None or bounds.lower <= 0 <= bounds.upper:
         verdict = "That cannot be told from an order drawn at random: the attributions may say nothing about the model."
@@ -100,10 +176,10 @@ def _faithfulness_says(curves: Curves, measured: Figure) -> str:
     else:
         verdict = "A random order would do better: the attributions mislead."
     return (
-        f"The features of {curves.n:,} people were replaced by another person's, one after the other, in the order of their "
-        f"attributions, and then put back in it; beside that, in {curves.orders} random orders. Measured is how much sooner the "
-        f"score goes where it is bound to go (deletion and insertion; Petsiuk et al., 2018), as a share of the mean distance "
-        f"from the base value. 0: no better than a random order. {verdict}"
+        f"The {words.parts} of {curves.n:,} {words.people} were {words.taken}, one after the other, in the order of their "
+        f"attributions, and then put back {words.back}; beside that, in {curves.orders} random orders. Measured is how much "
+        "sooner the score goes where it is bound to go (deletion and insertion; Petsiuk et al., 2018), as a share of the mean "
+        f"distance from the base value. 0: no better than a random order. {verdict}"
     )
 
 
@@ -145,6 +221,8 @@ def _proxies(report: Explanations, found: Examination) -> tuple[ProxyFeatureRow,
 
 
 def _proxies_say(report: Explanations, found: Examination) -> str:
+    if PROXIES in found.not_estimable:
+        return f"Not known: {found.not_estimable[PROXIES]}."
     if not found.screened:
         return "Nobody knows which features give a group away: no group of the training data could be screened."
     rows = _proxies(report, found)

@@ -3,6 +3,8 @@
 from rai_platform.card.drawing import INK, MAIN, MUTED, SECOND, Format, new_canvas, written
 from rai_platform.explanations.report import Explanations
 
+PARTS = {"table": "features", "image": "cells", "text": "words"}
+
 
 def draw_faithfulness(report: Explanations, *, kind: Format) -> bytes | None:
     """Deletion and insertion beside random orders; None where nothing was measured."""
@@ -20,7 +22,7 @@ def draw_faithfulness(report: Explanations, *, kind: Format) -> bytes | None:
             axis.fill_between(curves.replaced, by_chance, by_size, color=colour, alpha=0.15, lw=0)
             axis.plot(curves.replaced, by_chance, "--", color=MUTED, lw=1.4, label="in a random order")
             axis.plot(curves.replaced, by_size, "o-", color=colour, ms=3.5, lw=1.8, label="strongest first")
-            axis.set(title=title, xlabel="share of the features", ylabel=f"share {label}", xlim=(0, 1))
+            axis.set(title=title, xlabel=f"share of the {PARTS[report.modality]}", ylabel=f"share {label}", xlim=(0, 1))
             axis.set_ylim(lowest - 0.05, highest * 1.08)
             axis.legend(loc="lower right", fontsize=8, labelcolor=INK)
         return written(canvas, kind)

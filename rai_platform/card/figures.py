@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 
+from rai_platform.card.coloured_texts import coloured_texts
 from rai_platform.card.document import (
     CalibrationPoint,
     ClassRow,
@@ -171,7 +172,10 @@ def _disparity_figure(disparity: Disparity, found: MeasuredDisparity, account: A
 
 
 def explanation_section(
-    report: Explanations, threshold: float | None, examination: ExaminationSection | None = None
+    report: Explanations,
+    threshold: float | None,
+    examination: ExaminationSection | None = None,
+    explained_class: str | None = None,
 ) -> ExplanationSection:
     """Importance overall and by group, a few people's scores taken apart, and what was found out about the explanation."""
     return ExplanationSection(
@@ -192,8 +196,11 @@ def explanation_section(
             )
             for at, row in enumerate(report.importance)
         ),
-        examples=_examples(report, threshold),
+        examples=_examples(report, threshold) if report.modality == "table" else (),
         examination=examination,
+        modality=report.modality,
+        explained_class=explained_class,
+        texts=coloured_texts(report),
     )
 
 

@@ -96,6 +96,11 @@ def _about_figures(
             "feature is not a cause."
         )
     tabular = {name: why for name, why in robustness.not_estimable.items() if why != NOT_A_TABLE}
+    if explanations.method == "partition":
+        yield (
+            "Attributions come from asking the model about inputs of which parts are hidden, such as nobody sends: they also tell how "
+            "it answers those."
+        )
     for perturbation, why in tabular.items():
         yield f"Not tried: {perturbation.replace('_', ' ')}, since {why}."
     if robustness.images and robustness.images.curve:

@@ -25,6 +25,7 @@ from rai_platform.card.drawing import (
 )
 from rai_platform.card.faithfulness_plot import draw_faithfulness
 from rai_platform.card.group_plots import draw_calibration, draw_confusion, draw_groups
+from rai_platform.card.heat_maps import draw_average_maps, draw_heat_maps
 from rai_platform.card.image_plots import draw_adversarial_images, draw_corruptions, draw_image_attacks
 from rai_platform.card.rendering import impact_limit
 from rai_platform.card.text_attack_plot import draw_families, draw_text_attack
@@ -35,6 +36,7 @@ from rai_platform.robustness.report import RobustnessScore, RobustnessScores
 
 SHOWN_FEATURES = 12
 MOST_NUMBERED_CLASSES = 20
+COLOUR_OF = {"table": "value of the feature", "image": "light of the region", "text": "times the word stands there"}
 STRENGTH_OF = {
     "noise": "standard deviations",
     "missing_values": "share of values",
@@ -162,7 +164,7 @@ def draw_beeswarm(report: Explanations, *, kind: Format) -> bytes | None:
             swarm, colours = canvas.axes
             swarm.set_xlabel(f"SHAP value ({report.output})", fontsize=9)
             swarm.tick_params(labelsize=9)
-            colours.set_ylabel("value of the feature", fontsize=9, labelpad=-6)
+            colours.set_ylabel(COLOUR_OF[report.modality], fontsize=9, labelpad=-6)
             colours.set_yticks(colours.get_yticks(), ["low", "high"], fontsize=9)
             canvas.tight_layout()
             return written(canvas, kind)
@@ -224,6 +226,8 @@ def draw_card(card: ModelCard, evidence: Evidence) -> dict[str, str]:
         "performance": draw_calibration_and_roc(evidence.performance, kind="svg"),
         "importance": draw_importance(evidence.explanations, kind="svg"),
         "beeswarm": draw_beeswarm(evidence.explanations, kind="svg"),
+        "heat maps": draw_heat_maps(evidence.explanations, kind="svg"),
+        "average maps": draw_average_maps(evidence.explanations, kind="svg"),
         "faithfulness": draw_faithfulness(evidence.explanations, kind="svg"),
         "robustness": draw_robustness(evidence.robustness, kind="svg"),
         "attack": draw_attack(evidence.robustness.attack, kind="svg"),

@@ -35,6 +35,7 @@ class Attributions:
         values: (rows, features).
         outputs: what the model gave (rows,).
         base_value: the expected output.
+        base_values: that of every row, where it differs (rows,); None where it is one for all.
         method: how they were computed.
         output: what they add up to.
     """
@@ -45,6 +46,7 @@ class Attributions:
     base_value: float
     method: Method
     output: Output
+    base_values: Floats | None = None
 
     @property
     def additivity_error(self) -> float:
@@ -54,11 +56,14 @@ class Attributions:
         """
         spread, size = float(self.outputs.std()), float(np.abs(self.outputs).max())
         unit = spread if spread > ROUNDING * size else size or 1.0
-        return float(np.abs(self.base_value + self.values.sum(axis=1) - self.outputs).max()) / unit
+        start = self.base_value if self.base_values is None else self.base_values
+        return float(np.abs(start + self.values.sum(axis=1) - self.outputs).max()) / unit
 
 
 def method_for(model: TrainedModel) -> Method:
     """The exact method where there is one for this model, else ``permutation``."""
+    if any(feature.kind in ("text", "image") for feature in model.manifest.features):  # beside columns, as one feature
+        return "permutation"
     if model.manifest.composition not in ("single", "group_thresholds") or PREPROCESSING not in model.parts:
         return "permutation"
     if model.manifest.classes:  # a sum of trees for each class, of whose softmax nothing is exact

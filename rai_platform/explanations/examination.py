@@ -1,12 +1,17 @@
 """What was found out about an explanation itself: whether it can be repeated, and whether it names what the model uses."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from rai_platform.statistics.estimates import Estimate, NormalEstimate
 
 STABILITY = "explanation_stability"
 FAITHFULNESS = "explanation_faithfulness"
 SECOND_OPINION = "second_opinion_agreement"
+LIME = "lime_agreement"
+PROXIES = "proxies_in_top"
+
+SecondMethod = Literal["permutation importance", "expected gradients", "leave one region out", "leave one word out"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,12 +107,14 @@ class Examination:
         not_estimable: why one of them is not known, by metric.
         repetitions: behind the stability; None where it is not estimable.
         curves: behind the faithfulness; None where it is not estimable.
-        permutation_importance: the second opinion: mean increase of the loss when a feature is shuffled, in the order of the
-            report's features; empty where there is none.
+        permutation_importance: the second opinion by feature, in the order of the report's: how large a feature is by
+            ``second_method``; empty where there is none.
         parity: how attributions are shared out in every group, by sensitive feature and intersection.
         proxies: what gives groups away among the model's features, the clearest first.
         screened: sensitive features and intersections of which proxies were sought; None where the training data were not
             screened for them.
+        second_method: of the second opinion.
+        lime: mean absolute weight of LIME by feature, in the order of the report's; empty where there is none.
     """
 
     measured: dict[str, Estimate]
@@ -118,3 +125,5 @@ class Examination:
     parity: dict[str, tuple[GroupShares, ...]]
     proxies: tuple[ProxyColumn, ...]
     screened: tuple[str, ...] | None
+    second_method: SecondMethod = "permutation importance"
+    lime: tuple[float, ...] = ()

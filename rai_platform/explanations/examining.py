@@ -11,6 +11,7 @@ from rai_platform.errors import UnscorableRows
 from rai_platform.explanations.attributions import Attributions
 from rai_platform.explanations.examination import (
     FAITHFULNESS,
+    LIME,
     SECOND_OPINION,
     STABILITY,
     Examination,
@@ -19,7 +20,7 @@ from rai_platform.explanations.faithfulness import measure_faithfulness
 from rai_platform.explanations.mixing import Integers
 from rai_platform.explanations.parity import group_shares
 from rai_platform.explanations.proxies import proxies_among
-from rai_platform.explanations.second_opinion import measure_second_opinion
+from rai_platform.explanations.second_opinion import measure_lime, measure_second_opinion
 from rai_platform.explanations.stability import measure_stability
 from rai_platform.training.model import TrainedModel
 
@@ -49,11 +50,12 @@ def examine(
         training: the screen of the training data; None where nobody knows them.
         seed: of every draw; each part has its own stream.
     """
-    streams = [np.random.default_rng([seed, part]) for part in range(3)]
-    stability = _asked(lambda: measure_stability(model, found, explained, sample, rng=streams[0]))
-    faithfulness = _asked(lambda: measure_faithfulness(model, found, explained, sample, rng=streams[1]))
-    opinion = _asked(lambda: measure_second_opinion(model, found, explained, rng=streams[2]))
-    told = {STABILITY: stability, FAITHFULNESS: faithfulness, SECOND_OPINION: opinion}
+    streams = [np.random.default_rng([seed, part]) for part in range(4)]
+    stability = asked(lambda: measure_stability(model, found, explained, sample, rng=streams[0]))
+    faithfulness = asked(lambda: measure_faithfulness(model, found, explained, sample, rng=streams[1]))
+    opinion = asked(lambda: measure_second_opinion(model, found, explained, rng=streams[2]))
+    lime = asked(lambda: measure_lime(model, found, explained, rng=streams[3]))
+    told = {STABILITY: stability, FAITHFULNESS: faithfulness, SECOND_OPINION: opinion, LIME: lime}
     size = np.abs(found.values[:, order])
     weight = np.ones(explained.n) if explained.weight is None else explained.weight
     return Examination(
@@ -68,10 +70,11 @@ def examine(
         },
         proxies=proxies_among(found.features, training),
         screened=None if training is None else tuple(name for name, each in training.proxies.items() if each),
+        lime=() if isinstance(lime, str) else tuple(lime[1][order].tolist()),
     )
 
 
-def _asked(measure: Callable[[], Found | str]) -> Found | str:
+def asked(measure: Callable[[], Found | str]) -> Found | str:
     """What is measured, or why not: a model may refuse rows that are put together from several people."""
     try:
         return measure()

@@ -64,7 +64,7 @@ def measure_faithfulness(
     by_size = walk.along(np.argsort(-values * np.sign(departure)[:, None], axis=1, kind="stable"))
     drawn = [walk.along(rng.permuted(np.tile(np.arange(values.shape[1]), (rows.n, 1)), axis=1)) for _ in range(ORDERS)]
     by_chance = np.mean(drawn, axis=0)
-    return _compared(by_size, by_chance, walk.replaced, np.abs(departure), rows, rng)
+    return compared(by_size, by_chance, walk.replaced, np.abs(departure), rows, rng)
 
 
 class _Walk:
@@ -104,7 +104,7 @@ class _Walk:
         return found
 
 
-def _compared(
+def compared(
     by_size: Floats, by_chance: Floats, replaced: Floats, distance: Floats, rows: Sample, rng: np.random.Generator
 ) -> tuple[Replicates, Curves]:
     """From what is lost and won (2, steps, rows) to the area between, and to curves."""

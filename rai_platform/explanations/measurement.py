@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from rai_platform.data.report import DataReport
 from rai_platform.data.sample import Sample
@@ -12,16 +13,20 @@ from rai_platform.errors import UnscorableRows
 from rai_platform.explanations.attributions import Attributions, attribute, method_for
 from rai_platform.explanations.background import stand_for_everybody
 from rai_platform.explanations.examining import examine
+from rai_platform.explanations.examining_parts import examine_parts
 from rai_platform.explanations.mixing import Floats, Integers
 from rai_platform.explanations.redrawing import redrawn_weights
 from rai_platform.explanations.report import ExplainedRow, Explanations, Importance, Method, nothing_to_explain
+from rai_platform.explanations.whole import explain_images, explain_texts
 from rai_platform.spec.subject import Subject
 from rai_platform.training.model import TrainedModel
 
 EXPLAINED_ROWS: dict[Method, int] = {"tree": 1000, "linear": 1000, "permutation": 200}
 # Each of a permutation's rows costs another pass through the model; a mean costs nothing, and a rare group needs many rows.
 BACKGROUND_ROWS: dict[Method, int] = {"tree": 1, "linear": 10_000, "permutation": 50}
+TEXT_ROWS, TEXT_BACKGROUND = 100, 15  # where a text is one feature among columns
 KEPT_ROWS = 300
+LONGEST_VALUE = 80  # letters of a text that stands in for itself
 LARGEST_SPELT_OUT = 1e15
 
 
@@ -46,23 +51,77 @@ def explain(
         seed: of the choice of rows and of the permutations.
         code_version: of the measuring code.
     """
+    if len(model.manifest.features) == 1 and model.manifest.features[0].kind in ("image", "text"):
+        return _explain_whole(
+            model,
+            subject,
+            sample,
+            group_features=group_features,
+            training=training,
+            seed=seed,
+            code_version=code_version,
+        )
     if model.manifest.classes:
         model = dataclasses.replace(model, focus=_focus(sample))
     rng = np.random.default_rng(seed)
     method = method_for(model)
-    explained = sample.take(np.sort(rng.choice(sample.n, min(sample.n, EXPLAINED_ROWS[method]), replace=False)))
-    background = stand_for_everybody(sample, BACKGROUND_ROWS[method], rng)
+    # A text is read anew for every mixture.
+    most, behind = (TEXT_ROWS, TEXT_BACKGROUND) if sample.free else (EXPLAINED_ROWS[method], BACKGROUND_ROWS[method])
+    explained = sample.take(np.sort(rng.choice(sample.n, min(sample.n, most), replace=False)))
+    background = stand_for_everybody(sample, behind, rng)
     try:
         found = attribute(model, method, explained.features, background.features, seed=seed)
     except UnscorableRows as error:
         why = f"explaining a person asks the model about features put together from several people, and {error.message}"
         return nothing_to_explain(subject, why, code_version=code_version, group_features=model.manifest.group_features)
     order = _strongest_first(found, explained)
-    report = _report(found, explained, order, subject, rng, code_version)
+    report = _report(found, explained, explained.features, order, subject, rng, code_version)
     examination = examine(
         model, found, explained, sample, order=order, group_features=group_features, training=training, seed=seed
     )
     return dataclasses.replace(report, group_features=model.manifest.group_features, examination=examination)
+
+
+def _explain_whole(
+    model: TrainedModel,
+    subject: Subject,
+    sample: Sample,
+    *,
+    group_features: tuple[str, ...],
+    training: DataReport | None,
+    seed: int,
+    code_version: str,
+) -> Explanations:
+    """The same of a model that sees an image or a text, and nothing else."""
+    rng = np.random.default_rng(seed)
+    explain_all = explain_images if model.manifest.features[0].kind == "image" else explain_texts
+    try:
+        found = explain_all(model, sample, rng, seed=seed)
+    except UnscorableRows as error:
+        why = f"explaining asks the model about inputs of which parts are hidden, and {error.message}"
+        return nothing_to_explain(subject, why, code_version=code_version, group_features=model.manifest.group_features)
+    attributions = found.named.found
+    order = np.arange(len(attributions.features))
+    report = _report(attributions, found.explained, found.named.told, order, subject, rng, code_version)
+    examination = examine_parts(
+        found.parts,
+        found.values,
+        found.named,
+        found.explained,
+        sample,
+        found.methods,
+        group_features=group_features,
+        training=training,
+        seed=seed,
+    )
+    return dataclasses.replace(
+        report,
+        group_features=model.manifest.group_features,
+        examination=examination,
+        modality=found.methods.modality,
+        images=found.images,
+        texts=found.texts,
+    )
 
 
 def _focus(sample: Sample) -> int:
@@ -79,6 +138,7 @@ def _strongest_first(found: Attributions, explained: Sample) -> Integers:
 def _report(
     found: Attributions,
     explained: Sample,
+    told: pd.DataFrame,
     order: Integers,
     subject: Subject,
     rng: np.random.Generator,
@@ -108,7 +168,7 @@ def _report(
                 row_key=int(explained.row_key[row]),
                 output=float(found.outputs[row]),
                 attributions=tuple(_short(value) for value in found.values[row, order]),
-                values=tuple(_as_text(explained.features[name].iloc[row]) for name in names),
+                values=tuple(_as_text(told[name].iloc[row]) for name in names),
             )
             # By chance, not the first: a file may be sorted by group, or by time.
             for row in np.sort(rng.choice(explained.n, min(explained.n, KEPT_ROWS), replace=False))
@@ -142,6 +202,8 @@ def _short(value: float) -> float:
 def _as_text(value: Any) -> str:
     if value is None or (isinstance(value, float) and np.isnan(value)):
         return "missing"
+    if isinstance(value, bytes):
+        return "an image"
     if isinstance(value, str):
-        return value
+        return value if len(value) <= LONGEST_VALUE else f"{value[:LONGEST_VALUE]}…"
     return str(int(value)) if float(value).is_integer() and abs(value) < LARGEST_SPELT_OUT else f"{value:g}"

@@ -18,8 +18,11 @@ class Pool:
         self._model = model
         self._names = tuple(feature.name for feature in model.manifest.features)
         self._features = features[list(self._names)]
-        self._encoded = np.asarray(model.encode(features)) if PREPROCESSING in model.parts else None
-        behind = encoded_columns(model.parts[PREPROCESSING]) if PREPROCESSING in model.parts else []
+        # The encoding of a text has thousands of columns that are empty: it is made anew for every mixture instead.
+        reads_free = any(feature.kind in ("text", "image") for feature in model.manifest.features)
+        encodes = PREPROCESSING in model.parts and not reads_free
+        self._encoded = np.asarray(model.encode(features)) if encodes else None
+        behind = encoded_columns(model.parts[PREPROCESSING]) if encodes else []
         self._source = np.array([self._names.index(name) for name in behind], dtype="int64")
 
     def scores(self, rows: Floats | Integers) -> Floats:

@@ -4,9 +4,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rai_platform.explanations.examination import Examination
+from rai_platform.explanations.shown import ExplainedText, ImageExplanations
+from rai_platform.spec.modality import Modality
 from rai_platform.spec.subject import Subject
 
-Method = Literal["tree", "linear", "permutation"]
+Method = Literal["tree", "linear", "permutation", "partition"]
 Output = Literal["log odds", "probability", "margin"]
 
 
@@ -53,8 +55,8 @@ class Explanations:
         not_possible: why nothing could be explained; None where something was.
         method: how attributions were computed.
         output: what they add up to.
-        features: the columns, most important first.
-        base_value: the output where nothing is known about a person.
+        features: the columns, most important first; of images the regions, of texts the strongest words and, last, all others.
+        base_value: the output where nothing is known about a person; their mean where it differs.
         n: rows explained.
         importance: by feature, most important first.
         replicates: mean absolute attributions when the rows are drawn again (replicates, features), in the order of
@@ -67,6 +69,9 @@ class Explanations:
         code_version: of the measuring code.
         group_features: sensitive features by which the thresholds of the decision differ; no attribution of a score shows them.
         examination: what was found out about the explanation itself; None where there is no explanation.
+        modality: what is explained: rows of a table, texts or images as a whole.
+        images: maps of where outputs come from; None where the model sees anything else.
+        texts: texts and what their words add; empty where the model sees anything else.
     """
 
     subject: Subject
@@ -84,6 +89,9 @@ class Explanations:
     code_version: str
     group_features: tuple[str, ...] = ()
     examination: Examination | None = None
+    modality: Modality = "table"
+    images: ImageExplanations | None = None
+    texts: tuple[ExplainedText, ...] = ()
 
 
 def nothing_to_explain(

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from rai_platform.data.sample import Sample
 from rai_platform.explanations.attributions import Attributions
+from rai_platform.explanations.lime_opinion import lime_of_rows
 from rai_platform.explanations.mixing import Floats, Pool
 from rai_platform.explanations.ranks import ONE_FEATURE, kendall_tau_b, sizes_without_noise
 from rai_platform.explanations.redrawing import people, redrawn_weights
@@ -53,8 +54,8 @@ def measure_second_opinion(
     importance = np.average(increase, axis=0, weights=weight)
     if not sizes_without_noise(importance).any():
         return "the model errs no more and no less when any one of its features is shuffled"
-    drawn = [_agreement(counts, sizes, increase) for counts in redrawn_weights(rows, rng)]
-    value = _agreement(weight, sizes, increase)
+    drawn = [agreement_of_sizes(counts, sizes, increase) for counts in redrawn_weights(rows, rng)]
+    value = agreement_of_sizes(weight, sizes, increase)
     return Replicates(value=value, replicates=tuple(sorted(drawn)), n=rows.n), importance
 
 
@@ -79,5 +80,38 @@ def _loss(model: TrainedModel, scores: Floats, y_true: npt.NDArray[np.int8]) -> 
     return np.maximum(0.0, 1 - (2.0 * y_true - 1) * scores)
 
 
-def _agreement(counts: Floats, sizes: Floats, increase: Floats) -> float:
+def measure_lime(
+    model: TrainedModel, found: Attributions, explained: Sample, *, rng: np.random.Generator
+) -> tuple[Replicates, Floats] | str:
+    """Kendall's tau-b between mean absolute attributions and mean absolute weights of LIME, with these (features,); or why not.
+
+    Args:
+        model: the trained model.
+        found: attributions (rows, features).
+        explained: the rows they are of.
+        rng: draws people and neighbours.
+
+    Raises:
+        UnscorableRows: the model refuses rows in the neighbourhood of a person.
+    """
+    if len(found.features) < 2:
+        return "the model has fewer than two features"
+    opinion = lime_of_rows(model, explained, rng)
+    if isinstance(opinion, str):
+        return opinion
+    chosen, weights = opinion
+    rows, sizes, others = explained.take(chosen), np.abs(found.values[chosen]), np.abs(weights)
+    if people(rows) < LEAST_PEOPLE:
+        return f"fewer than {LEAST_PEOPLE} people were explained"
+    if min((sizes_without_noise(each.mean(axis=0)) > 0).sum() for each in (sizes, others)) < 2:
+        return ONE_FEATURE
+    weight = np.ones(rows.n) if rows.weight is None else rows.weight
+    drawn = [agreement_of_sizes(counts, sizes, others) for counts in redrawn_weights(rows, rng)]
+    value = agreement_of_sizes(weight, sizes, others)
+    estimate = Replicates(value=value, replicates=tuple(sorted(drawn)), n=rows.n)
+    return estimate, np.average(others, axis=0, weights=weight)
+
+
+def agreement_of_sizes(counts: Floats, sizes: Floats, increase: Floats) -> float:
+    """Kendall's tau-b of two kinds of sizes (rows, features), each summed over rows that count so much (rows,)."""
     return kendall_tau_b(sizes_without_noise(counts @ sizes), sizes_without_noise(counts @ increase))

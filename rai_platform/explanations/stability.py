@@ -73,7 +73,7 @@ def agreement(means: Floats, method: Method, *, rows: list[int], background: int
         count=len(means),
         rows=min(rows),
         background=background,
-        seeds=method == "permutation",
+        seeds=method == "permutation" or (method == "partition" and background > 0),
         top=top,
         overlap=mean_over_pairs(shared, sum(rows), least=0.0),
     )

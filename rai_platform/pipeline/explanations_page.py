@@ -1,9 +1,23 @@
 """What Dagster's page shows of an explanation."""
 
+from collections.abc import Iterator
+
 from rai_platform.explanations.report import Explanations
-from rai_platform.pipeline.metadata_values import digests, number, picture, plain, range_of, table, text, wide_table
+from rai_platform.pipeline.metadata_values import (
+    digests,
+    literal,
+    number,
+    picture,
+    plain,
+    range_of,
+    table,
+    text,
+    wide_table,
+)
 from rai_platform.pipeline.values import Page
 from rai_platform.release.finding import in_words
+
+STRONG = 0.4  # of the strongest word of a text
 
 
 def explanations_page(report: Explanations) -> Page:
@@ -13,11 +27,13 @@ def explanations_page(report: Explanations) -> Page:
     about = {"rows": report.n, **digests(model=str(report.subject.model_digest), data=report.subject.data_digest)}
     if report.not_possible:
         return {"not possible": report.not_possible, **about}
+    named = {"table": "feature", "image": "region", "text": "word"}[report.modality]
+    dot = {"table": "a person", "image": "an image", "text": "a text"}[report.modality]
     return {
         f"mean |SHAP value| ({report.output})": table(
             [
                 {
-                    "feature": row.feature,
+                    named: row.feature,
                     "mean": number(row.mean_absolute),
                     "95 % interval": f"{number(row.lower)} to {number(row.upper)}",
                 }
@@ -25,7 +41,8 @@ def explanations_page(report: Explanations) -> Page:
             ]
         ),
         "pictures": text(
-            "Every dot is a person; to the right the feature raised the score.",
+            *_seen(report),
+            f"Every dot is {dot}; to the right the {named} raised the {'score' if named == 'feature' else 'output'}.",
             picture("SHAP values", draw_beeswarm(report, kind="png")),
             picture("importance", draw_importance(report, kind="png")),
         ),
@@ -34,6 +51,26 @@ def explanations_page(report: Explanations) -> Page:
         "additivity_error": number(report.additivity_error),
         **about,
     }
+
+
+def _seen(report: Explanations) -> Iterator[str]:
+    """Images and texts with what speaks in them for and against."""
+    from rai_platform.card.coloured_texts import coloured_texts
+    from rai_platform.card.heat_maps import draw_average_maps, draw_heat_maps
+
+    if report.images is not None:
+        yield "Left an image, right what speaks in it for (red) and against (blue) what is explained; wrong decisions first."
+        yield picture("heat maps", draw_heat_maps(report, kind="png"))
+        yield picture("average maps", draw_average_maps(report, kind="png"))
+    for shown in coloured_texts(report):
+        words = "".join(
+            f"**{literal(word.text)}** ({number(word.attribution)}) "
+            if abs(word.strength) >= STRONG
+            else f"{literal(word.text)} "
+            for word in shown.words
+        )
+        right = "Right" if shown.label == shown.decided else "Wrong"
+        yield f"{right}: decided for {literal(shown.decided)}, is {literal(shown.label)}. {words}"
 
 
 def _examination(report: Explanations) -> Page:
@@ -75,7 +112,7 @@ def _examination(report: Explanations) -> Page:
                     {
                         "feature": name,
                         "mean |SHAP value|": number(row.mean_absolute),
-                        "permutation importance": number(value),
+                        section.second_method: number(value),
                     }
                     for row, (name, value) in zip(report.importance, section.second_opinion.items(), strict=False)
                 ]

@@ -6,6 +6,7 @@ which a line can break.
 """
 
 import base64
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ from rai_platform.pipeline.values import grouped
 from rai_platform.spec.verdict import Interval
 
 LARGEST_PICTURE = 48_000  # bytes; larger ones make Dagster's pages slow
+SIGN = re.compile(r"[!-/:-@\[-`{-~]")
 Rows = Sequence[Mapping[str, str | int | float]]
 
 
@@ -47,6 +49,11 @@ def picture(name: str, png: bytes | None) -> str:
 def plain(sentence: str) -> str:
     """A sentence inside Markdown, in which a name that was filled in opens no element."""
     return sentence.replace("\\", "\\\\").replace("<", "&lt;").replace("\n", " ")
+
+
+def literal(words: str) -> str:
+    """A text of anybody's inside Markdown, letter by letter and on one line: nothing in it is read as a mark, a link or HTML."""
+    return SIGN.sub(r"\\\g<0>", " ".join(words.split()))
 
 
 def wide_table(rows: Rows) -> str:

@@ -96,6 +96,8 @@ def _parity_in_words(name: str, at: int, high: GroupShares, low: GroupShares, va
 
 
 def _proxies(check: RequiredCheck, report: Explanations, examination: Examination, levels: Levels) -> Finding:
+    if PROXIES in examination.not_estimable:
+        return nothing(examination.not_estimable[PROXIES], report.n)
     if examination.screened is None:
         return nothing("nobody knows what gives groups away: the training data are not known", report.n)
     if not examination.screened:
