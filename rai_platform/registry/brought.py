@@ -1,5 +1,6 @@
 """A model file out of MLflow, taken only where reading it runs no code."""
 
+import shutil
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -20,7 +21,7 @@ CONVERT = {
     "lightgbm": "mlflow.lightgbm.log_model(MODEL.booster_, name=NAME)",
     "pytorch": "ONNX: torch.onnx.export(MODEL, …) and mlflow.onnx.log_model(…)",
 }
-WITHOUT_CODE = "skops, XGBoost's or LightGBM's own format, or ONNX"
+WITHOUT_CODE = "skops, XGBoost's or LightGBM's own format, ONNX, or a transformer's safetensors"
 
 
 def fetch_model(uri: str, settings: Settings, *, folder: Path) -> BroughtFile:
@@ -47,6 +48,8 @@ def fetch_model(uri: str, settings: Settings, *, folder: Path) -> BroughtFile:
             ) from None
         except (yaml.YAMLError, KeyError, TypeError, ValueError):
             raise UnreadableData(f"{MLMODEL} is not what MLflow writes", where=where) from None
+        if (of := flavors.get("transformers")) is not None:
+            return _transformer(found, of, uri, where)
         name, kind, library = _file_of(flavors, uri, where)
         inside = (found / name).resolve()
         if not inside.is_relative_to(found.resolve()) or not inside.is_file():
@@ -72,6 +75,23 @@ def _found(uri: str, settings: Settings, folder: Path, scratch: str, where: str)
         )
     except (MlflowException, OSError, ValueError) as error:
         raise UnreadableData(f"MLflow does not give it: {' '.join(str(error).split())[:300]}", where=where) from None
+
+
+def _transformer(found: Path, told: Any, uri: str, where: str) -> BroughtFile:
+    """A classifier of texts that transformers wrote, as tensors: its weights, configuration and tokenizer."""
+    from rai_platform.training.networks import TransformerClassifier
+
+    with TemporaryDirectory() as together:
+        for part in (str(dict(told).get("model_binary", "model")), "components/tokenizer"):
+            folder = (found / part).resolve()
+            if folder.is_relative_to(found.resolve()) and folder.is_dir():
+                shutil.copytree(folder, together, dirs_exist_ok=True)
+        try:
+            classifier = TransformerClassifier.as_it_is(Path(together))
+        except UnusableEstimator as error:
+            raise UnusableEstimator(error.message, where=where) from None
+        library = f"transformers {dict(told).get('transformers_version', '')}".strip()
+        return BroughtFile(content=classifier.to_safetensors(), format="safetensors", uri=uri, library=library)
 
 
 def _file_of(flavors: dict[str, Any], uri: str, where: str) -> tuple[str, FileFormat, str]:

@@ -21,6 +21,8 @@ from rai_platform.training.loading import model_digest
 from rai_platform.training.manifest import Manifest
 from rai_platform.training.model import ESTIMATOR, TrainedModel
 
+TRANSFORMER = "rai_platform.training.networks.TransformerClassifier"  # the one network that MLflow keeps as tensors
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BroughtFile:
@@ -70,7 +72,8 @@ def bring_candidate(
     if asked is None:
         raise InvalidSpec("the spec brings no model", where="model")
     try:
-        estimator = read_part(brought.content, brought.format, estimator="")
+        expected = TRANSFORMER if brought.format == "safetensors" else ""
+        estimator = read_part(brought.content, brought.format, estimator=expected)
     except TamperedArtifact as error:
         raise UnusableEstimator(f"the model cannot be read: {error.message}", where=f"model.uri, {asked.uri}") from None
     if not hasattr(estimator, "predict_proba") and not hasattr(estimator, "decision_function"):

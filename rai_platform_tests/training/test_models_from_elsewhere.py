@@ -298,3 +298,29 @@ def test_a_model_of_other_columns_or_labels_is_told(tmp_path, store):
     mlflow.sklearn.save_model(two, tmp_path / "two", serialization_format="skops", **QUIET)
     with pytest.raises(UnscorableRows, match="it was given the columns mean radius"):
         bring(spec_of(str(tmp_path / "two"), classes=[0, 1]), store)
+
+
+def test_a_transformer_that_mlflow_keeps_as_tensors_is_taken(tmp_path, store):
+    import mlflow.transformers
+    import torch
+    from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+    from transformers import BertConfig, BertForSequenceClassification, PreTrainedTokenizerFast
+
+    data = {"target": "injection", "text": "text"}
+    spec = spec_of(str(tmp_path / "m"), "generator:prompts?rows=300", data, classes=[0, 1])
+    texts = prepare_data(spec).test.features["text"].tolist()
+    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.train_from_iterator(texts, trainers.WordPieceTrainer(vocab_size=300, special_tokens=["[PAD]", "[UNK]"]))
+    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="[PAD]", unk_token="[UNK]")
+    torch.manual_seed(0)
+    shape = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
+    network = BertForSequenceClassification(BertConfig(vocab_size=300, max_position_embeddings=64, **shape)).eval()
+    mlflow.transformers.save_model(
+        {"model": network, "tokenizer": fast}, str(tmp_path / "m"), task="text-classification", **QUIET
+    )
+    model, features = bring(spec, store)
+    encoded = fast(texts, padding="max_length", max_length=64, truncation=True, return_tensors="pt")
+    with torch.inference_mode():
+        logits = network(input_ids=encoded["input_ids"], attention_mask=encoded["attention_mask"]).logits
+    assert np.allclose(model.probabilities(features), torch.softmax(logits, dim=1).numpy(), atol=1e-5)

@@ -316,3 +316,26 @@ def test_a_folder_that_is_no_transformer_is_told(break_it, params, told, transfo
     break_it(folder)
     with pytest.raises(UnusableEstimator, match=told):
         fitted(PROMPTS, f"{NETWORKS}.TransformerClassifier", {"path": str(folder), **params})
+
+
+def test_weights_from_elsewhere_are_taken_as_they_are(digits, tmp_path):
+    from safetensors.torch import save_file
+
+    model, prepared = digits
+    save_file(model.estimators[0].network_.state_dict(), tmp_path / "weights.safetensors")
+    taken, _ = fitted(DIGITS, IMAGES, {"weights": str(tmp_path / "weights.safetensors"), "epochs": 0}, seed=5)
+    assert np.array_equal(taken.probabilities(prepared.test.features), model.probabilities(prepared.test.features))
+
+
+def test_weights_that_cannot_be_taken_are_told(digits, tmp_path):
+    from safetensors.torch import save_file
+
+    torch.save(digits[0].estimators[0].network_.state_dict(), tmp_path / "pickled.pt")
+    save_file({"other": torch.zeros(2)}, tmp_path / "other.safetensors")
+    for name, told in (
+        ("nowhere", "no such file"),
+        ("pickled.pt", "not a file of tensors"),
+        ("other.safetensors", "are not those of"),
+    ):
+        with pytest.raises(UnusableEstimator, match=told):
+            fitted(DIGITS, IMAGES, {"weights": str(tmp_path / name), "epochs": 0})

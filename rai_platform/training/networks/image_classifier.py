@@ -21,6 +21,8 @@ class ImageClassifier(NetworkClassifier):
         batch_size: images a step.
         learning_rate: the highest.
         adversarial_training: ``{epsilon: 0.3, steps: 5}`` trains against changed images instead of those in the data.
+        weights: a file of tensors (safetensors) to begin with, by the names of the network's; with ``epochs: 0`` it is taken as it
+            is.
         random_state: of the start and the order of images.
     """
 
@@ -35,6 +37,7 @@ class ImageClassifier(NetworkClassifier):
         batch_size: int = 128,
         learning_rate: float = 0.002,
         adversarial_training: dict[str, Any] | None = None,
+        weights: str | None = None,
         random_state: int = 0,
     ) -> None:
         self.module = module
@@ -43,6 +46,7 @@ class ImageClassifier(NetworkClassifier):
         self.batch_size = batch_size
         self.learning_rate = learning_rate
         self.adversarial_training = adversarial_training
+        self.weights = weights
         self.random_state = random_state
 
     @property

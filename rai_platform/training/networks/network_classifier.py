@@ -68,6 +68,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             torch.manual_seed(self.random_state)
             self.config_ = {**self._start(inputs, len(self.classes_)), "classes": len(self.classes_)}
             self.network_ = self._built()
+            self._begin_with_weights()
             tensor = self._tensor(inputs)
             self._must_give_logits(tensor)
             schedule = Schedule(
@@ -153,6 +154,29 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 f"{self.module} gives a {type(network).__name__}, not a torch module", where="estimator.params.module"
             )
         return network
+
+    def _begin_with_weights(self) -> None:
+        """The network with the weights of a file, where one is named."""
+        path = getattr(self, "weights", None)
+        if path is None:
+            return
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+
+        where = f"estimator.params.weights, {path}"
+        try:
+            self.network_.load_state_dict(load_file(path))
+        except FileNotFoundError:
+            raise UnusableEstimator("no such file", where=where) from None
+        except SafetensorError as error:
+            raise UnusableEstimator(
+                f"not a file of tensors: {error}; write it with safetensors.torch.save_file, since reading a pickled one "
+                "would run the code in it",
+                where=where,
+            ) from None
+        except RuntimeError as error:
+            told = " ".join(str(error).split())[:300]
+            raise UnusableEstimator(f"its tensors are not those of {self.module}: {told}", where=where) from None
 
     def _must_give_logits(self, tensor: Tensor) -> None:
         try:

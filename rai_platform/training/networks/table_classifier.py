@@ -18,6 +18,8 @@ class TableClassifier(NetworkClassifier):
         epochs: passes over the data.
         batch_size: rows a step.
         learning_rate: the highest.
+        weights: a file of tensors (safetensors) to begin with, by the names of the network's; with ``epochs: 0`` it is taken as it
+            is.
         random_state: of the start and the order of rows.
     """
 
@@ -29,6 +31,7 @@ class TableClassifier(NetworkClassifier):
         epochs: int = 20,
         batch_size: int = 256,
         learning_rate: float = 0.003,
+        weights: str | None = None,
         random_state: int = 0,
     ) -> None:
         self.module = module
@@ -36,6 +39,7 @@ class TableClassifier(NetworkClassifier):
         self.epochs = epochs
         self.batch_size = batch_size
         self.learning_rate = learning_rate
+        self.weights = weights
         self.random_state = random_state
 
     def _start(self, inputs: Any, classes: int) -> dict[str, Any]:  # noqa: ARG002 - a transformer asks

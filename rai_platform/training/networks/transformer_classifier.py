@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -10,6 +10,8 @@ from torch import Tensor, nn
 
 from rai_platform.errors import UnusableEstimator
 from rai_platform.training.networks.network_classifier import NetworkClassifier
+
+LONGEST = 512  # pieces of a text
 
 
 class TransformerClassifier(NetworkClassifier):
@@ -47,6 +49,26 @@ class TransformerClassifier(NetworkClassifier):
         self.batch_size = batch_size
         self.learning_rate = learning_rate
         self.random_state = random_state
+
+    @classmethod
+    def as_it_is(cls, folder: Path) -> Self:
+        """The network of a folder, with the labels it has, and as many pieces of a text as it can read.
+
+        Raises:
+            UnusableEstimator: it is no such folder.
+        """
+        classifier = cls(path=str(folder), epochs=0)
+        try:
+            told = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+            classes = len(told.get("id2label") or {}) or int(told.get("num_labels", 2))
+            classifier.length = min(LONGEST, int(told.get("max_position_embeddings", LONGEST)))
+        except (OSError, ValueError, TypeError, AttributeError):
+            raise UnusableEstimator("expected the config.json of a transformer", where=str(folder)) from None
+        classifier.classes_ = np.arange(classes)
+        classifier.config_ = {**classifier._start([], classes), "classes": classes}
+        classifier.network_ = classifier._built().eval()
+        classifier.path = ""  # nothing depends on where it was
+        return classifier
 
     def _start(self, inputs: Any, classes: int) -> dict[str, Any]:  # noqa: ARG002 - the others ask
         from transformers import AutoConfig, AutoTokenizer
