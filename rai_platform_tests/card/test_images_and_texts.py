@@ -17,7 +17,7 @@ from rai_platform.explanations.shown import (
     ImageExplanations,
     as_png,
 )
-from rai_platform.pipeline.pages import page_of
+from rai_platform.pipeline.explanations_page import explanations_page
 from rai_platform_tests.card import made
 
 HOSTILE = ("<script>alert(1)</script> ", "![x](http://evil.example/p.png) ", "\u202egnidih ", "| a | b")
@@ -71,7 +71,7 @@ def test_hostile_texts_are_letters_in_the_card():
 
 def test_hostile_texts_are_letters_in_markdown():
     card = made.card_of(found=made.evidence(shap_explanations=with_texts()))
-    for text in (render_markdown(card), str(page_of(with_texts()))):
+    for text in (render_markdown(card), str(explanations_page(with_texts()))):
         assert "<script" not in text.replace("\\<", "")
         assert "![x](http" not in text
 
@@ -84,7 +84,7 @@ def test_pictures_of_images_fit_into_dagsters_page():
         assert len(png) < 50_000
         assert svg is not None
         assert b"<i>" not in svg
-    assert "too large a picture" not in str(page_of(report))
+    assert "too large a picture" not in str(explanations_page(report))
 
 
 def test_the_card_of_an_image_model_says_what_is_red():
