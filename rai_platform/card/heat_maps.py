@@ -24,8 +24,9 @@ def draw_heat_maps(report: Explanations, *, kind: Format) -> bytes | None:
     """Images beside what speaks in them for and against; None where no image was explained."""
     if report.images is None or not report.images.examples:
         return None
-    wrong = [each for each in report.images.examples if not each.is_right][:EXAMPLES]
-    right = [each for each in report.images.examples if each.is_right][: 2 * EXAMPLES - len(wrong)]
+    most = EXAMPLES if kind == "svg" else EXAMPLES // 2  # a picture on Dagster's page is small
+    wrong = [each for each in report.images.examples if not each.is_right][:most]
+    right = [each for each in report.images.examples if each.is_right][: 2 * most - len(wrong)]
     shown = [*wrong, *right]
     rows = -(-2 * len(shown) // PER_ROW)
     with new_canvas(5.4, 1.5 * rows + 0.65, rows=rows, columns=PER_ROW) as (canvas, axes):

@@ -64,6 +64,7 @@ def signal_texts(rows: int = 200, seed: int = 0, extra: tuple[str, ...] = ()) ->
 
 def image_model(sample: Sample, *, estimator: str = NETWORK) -> TrainedModel:
     params: dict[str, Any] = {"epochs": 8, "batch_size": 32, "learning_rate": 0.005} if estimator == NETWORK else {}
+    params |= {"n_estimators": 5} if "ensemble" in estimator else {}
     classes = {"classes": "all"} if sample.classes else {}
     spec = lending_spec(estimator, params, data={**IMAGES, **classes}, sensitive_features=None)
     return fit_model(spec, sample)[0]
