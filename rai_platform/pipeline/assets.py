@@ -59,7 +59,7 @@ def plans(spec: ModelSpec) -> tuple[AssetPlan, ...]:
             compute=steps.candidate_model,
             reads=("training_data",),
             tracks=True,
-            kinds=frozenset({"scikitlearn", "mlflow", *(["fairlearn"] if spec.mitigation else [])}),
+            kinds=frozenset({*_frameworks(spec), "mlflow", *(["fairlearn"] if spec.mitigation else [])}),
         ),
     )
     given = (
@@ -97,6 +97,14 @@ def plans(spec: ModelSpec) -> tuple[AssetPlan, ...]:
             compute=steps.model_card, reads=("candidate_model", *reports_of(spec)), kinds=frozenset({"html", "json"})
         ),
     )
+
+
+def _frameworks(spec: ModelSpec) -> list[str]:
+    """What trains the model, as Dagster's pages name it; nothing where it was trained elsewhere."""
+    if spec.estimator is None:
+        return []
+    package = spec.estimator.type.partition(".")[0]
+    return [{"rai_platform": "pytorch", "xgboost": "xgboost", "lightgbm": "lightgbm"}.get(package, "scikitlearn")]
 
 
 def reports_of(spec: ModelSpec) -> tuple[str, ...]:

@@ -207,7 +207,7 @@ def shap_explanations(step: Step, candidate_model: Candidate, test_data: Sample)
 
 
 def robustness_scores(step: Step, candidate_model: Candidate, test_data: Sample) -> Produced:
-    """How often the candidate is right when the table is a little different: at random, or changed by people on purpose."""
+    """How often the candidate is right when its input is a little different: at random, or changed by somebody on purpose."""
     subject, version = _subject(candidate_model, test_data), code_version("robustness_scores")
     if candidate_model.manifest.composition == "given":
         return _stored(step, nothing_to_perturb(subject, test_data.n, GIVEN, code_version=version))
