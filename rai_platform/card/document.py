@@ -14,7 +14,7 @@ from rai_platform.fairness.report import NOTHING_TABULAR, ConditionalDisparity, 
 from rai_platform.robustness.attack_report import AdversarialRow, CredibilityCheck, Effort
 from rai_platform.robustness.images.report import AdversarialImage, ImageEffort
 from rai_platform.robustness.prompts.report import EvasionExample, LeakExample
-from rai_platform.robustness.texts.report import NotRun, TextExample
+from rai_platform.robustness.texts.report import NotRun, Reduction, TextExample
 from rai_platform.spec.digests import digest_of
 from rai_platform.spec.subject import Subject
 from rai_platform.spec.verdict import Interval, Verdict
@@ -662,6 +662,8 @@ class TextAttackSection:
         examples: texts before and after.
         checks: what makes the attacks credible.
         not_run: recipes that attacked nothing, and why.
+        reduction: how few words suffice for the same decision; None where nobody asked.
+        reduced: the same in sentences.
     """
 
     not_possible: str | None
@@ -676,6 +678,8 @@ class TextAttackSection:
     examples: tuple[TextExample, ...]
     checks: tuple[CredibilityCheck, ...]
     not_run: tuple[NotRun, ...]
+    reduction: Reduction | None = None
+    reduced: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

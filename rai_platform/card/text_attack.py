@@ -4,7 +4,7 @@ from rai_platform.card.attack import UPPER_BOUND
 from rai_platform.card.document import Figure, RecipeRow, TextAttackSection
 from rai_platform.card.figures import figure
 from rai_platform.robustness.attack_report import CredibilityCheck
-from rai_platform.robustness.texts.report import TextRobustness
+from rai_platform.robustness.texts.report import Reduction, TextRobustness
 from rai_platform.statistics.estimates import Proportion
 
 WITHSTANDS = "share of texts rightly classified as they are and however they were changed"
@@ -26,6 +26,19 @@ def text_attack_section(report: TextRobustness) -> TextAttackSection:
         examples=report.examples,
         checks=report.checks,
         not_run=report.not_run,
+        reduction=report.reduction,
+        reduced=_reduced(report.reduction),
+    )
+
+
+def _reduced(found: Reduction | None) -> str:
+    if found is None:
+        return ""
+    bounds = found.few.bounds()
+    return (
+        f"Of the {found.words:.0f} words of a text, {found.words_left:.1f} suffice for the same decision, on average over {found.n:,} "
+        f"texts that are rightly classified; two words or fewer suffice for {found.few.value:.0%} of them ({bounds.lower:.0%} to "
+        f"{bounds.upper:.0%}). Where a person would not decide by what is left, the model looks at something else than a reader does."
     )
 
 

@@ -1,7 +1,7 @@
 """What Dagster's page of the robustness scores shows of attacks on texts and of injected instructions."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rai_platform.pipeline.metadata_values import number, picture, plain, range_of, table, text, wide_table
 from rai_platform.pipeline.values import Page
@@ -9,6 +9,9 @@ from rai_platform.release.finding import in_words
 from rai_platform.robustness.attack_report import CredibilityCheck
 from rai_platform.robustness.prompts.report import PromptRobustness
 from rai_platform.robustness.texts.report import Part, TextRobustness
+
+if TYPE_CHECKING:
+    from rai_platform.card.document import TextAttackSection
 
 
 def text_attack_page(report: TextRobustness | None) -> Page:
@@ -71,9 +74,17 @@ def text_attack_page(report: TextRobustness | None) -> Page:
             ),
             _checked(section.checks),
         ),
+        **_reduced(section),
         **not_run,
     }
     return page | _doubted("attack on texts not credible", section.doubts)
+
+
+def _reduced(section: "TextAttackSection") -> Page:
+    if section.reduction is None:
+        return {}
+    examples = [{"text": row.text, "what suffices": row.left} for row in section.reduction.examples]
+    return {"how few words suffice": text(plain(section.reduced), wide_table(examples))}
 
 
 def prompts_page(report: PromptRobustness | None) -> Page:

@@ -110,6 +110,24 @@ class Attacker:
                 return self._broken(error)
         return self._attempt(result)
 
+    def shortened(self, job: Job) -> str | None:
+        """What a recipe that reduces leaves of a text; None where it breaks.
+
+        Raises:
+            OutOfTime: the model is not asked any more.
+        """
+        self._scores, self._label = [], job.label
+        with quiet_and_offline():
+            try:
+                attack = self._attack_of(job)
+                self._textattack.shared.utils.set_seed(job.seed)
+                attack.clear_cache()
+                return str(attack.attack(job.text, job.label).perturbed_text())
+            except OutOfTime:
+                raise
+            except Exception:  # a recipe is anybody's code, and may raise anything
+                return None
+
     def _attack_of(self, job: Job) -> Any:
         key = (job.recipe, job.label)
         if key not in self._built:

@@ -13,13 +13,15 @@ import pandas as pd
 from rai_platform.errors import BadInput
 from rai_platform.robustness.texts.asking import Predict, ask, decide
 from rai_platform.robustness.texts.attacked import Attacked
-from rai_platform.robustness.texts.attempt import Job
+from rai_platform.robustness.texts.attempt import Attacker, Job
 from rai_platform.robustness.texts.checkpoint import Checkpoint
 from rai_platform.robustness.texts.corpus import Corpus
 from rai_platform.robustness.texts.credibility import credibility
-from rai_platform.robustness.texts.loading import Progress, look_for_nltk_data, silent
+from rai_platform.robustness.texts.loading import Progress, load_textattack, look_for_nltk_data, silent
 from rai_platform.robustness.texts.recipes import DEFAULT, chosen
-from rai_platform.robustness.texts.report import NotRun, TextRobustness
+from rai_platform.robustness.texts.reduction import RECIPE as REDUCTION
+from rai_platform.robustness.texts.reduction import reduce_texts
+from rai_platform.robustness.texts.report import NotRun, Reduction, TextRobustness
 from rai_platform.robustness.texts.runner import Running, run
 from rai_platform.robustness.texts.unlimited import Unlimited, without_limits
 from rai_platform.statistics.estimates import Proportion, paired_difference, weighted_proportion
@@ -127,6 +129,20 @@ def measure_text_robustness(
         attempts=[[each for each in found if each] for found in attempts[:finished]],
         predict=predict,
     )
+    reduction = None
+    if REDUCTION in recipes:
+        progress("looking for the shortest texts that keep the decision")
+        textattack = load_textattack(nltk_data=tuple(nltk_data), cache=cache, progress=progress)
+        kept = np.flatnonzero(attacked.right)
+        reduction = reduce_texts(
+            Attacker(textattack, running.asked, query_budget=query_budget),
+            predict,
+            [attacked.corpus.texts[row] for row in kept],
+            [int(attacked.corpus.labels[row]) for row in kept],
+            [int(attacked.corpus.row_key[row]) for row in kept],
+            classes=count,
+            seed=seed,
+        )
     unlimited = without_limits(
         predict, attacked.corpus.texts, attacked.corpus.labels, classes=count, vocabulary=corpus.texts
     )
@@ -137,6 +153,7 @@ def measure_text_robustness(
         query_budget=query_budget,
         time_budget=time_budget,
         not_run=not_run,
+        reduction=reduction,
     )
 
 
@@ -148,6 +165,7 @@ def _report(
     query_budget: int,
     time_budget: float | None,
     not_run: tuple[NotRun, ...],
+    reduction: Reduction | None,
 ) -> TextRobustness:
     stands, right = attacked.stands, attacked.right
     results = tuple(attacked.result(at) for at in range(len(attacked.recipes)))
@@ -171,6 +189,7 @@ def _report(
         if exhausted and unmoved
         else (),
         not_run=not_run,
+        reduction=reduction,
     )
 
 
@@ -182,4 +201,4 @@ def _must_be_positive(**counts: int) -> None:
 
 def _none_can_run(asked: Sequence[str], not_run: Sequence[NotRun]) -> str:
     whys = "; ".join(f"{each.recipe}: {each.because}" for each in not_run if each.recipe in asked)
-    return f"no recipe that was asked for can run ({whys})"
+    return f"no recipe that was asked for can run and takes accuracy away ({whys or ', '.join(asked)})"

@@ -12,7 +12,6 @@ from rai_platform.robustness.texts.report import NotRun
 from rai_platform.robustness.texts.resources import Resource
 
 NOT_ASKED = "nobody asked for it"
-REDUCES = "it looks for the shortest text that keeps the decision, and takes no accuracy away"
 GRADIENTS = "it needs the gradients of a model in PyTorch, and here a model only gives scores"
 TO_TEXT = "it attacks models that answer with a text, such as translators"
 
@@ -27,6 +26,7 @@ class Recipe:
         how: what it does to a text, in a few words.
         needs: what has to be on the disk.
         never: why it cannot run on a classifier that gives scores; None where it can.
+        reduces: whether it looks for the shortest text that keeps the decision, and takes no accuracy away.
     """
 
     name: str
@@ -34,6 +34,7 @@ class Recipe:
     how: str
     needs: tuple[Resource, ...] = ()
     never: str | None = None
+    reduces: bool = False
 
 
 _ALL = (
@@ -109,7 +110,7 @@ _ALL = (
         how="exchanges letters for others that look the same",
         needs=(need.LOOK_ALIKES,),
     ),
-    Recipe(name="input-reduction", builder="InputReductionFeng2018", how="leaves words out", never=REDUCES),
+    Recipe(name="input-reduction", builder="InputReductionFeng2018", how="leaves words out", reduces=True),
     Recipe(name="hotflip", builder="HotFlipEbrahimi2017", how="flips words by gradient", never=GRADIENTS),
     Recipe(name="morpheus", builder="MorpheusTan2020", how="inflects words", never=TO_TEXT),
     Recipe(name="seq2sick", builder="Seq2SickCheng2018BlackBox", how="takes near words", never=TO_TEXT),
@@ -124,11 +125,11 @@ _ALL = (
     ),
 )
 RECIPES = {recipe.name: recipe for recipe in _ALL}
-DEFAULT = ("deepwordbug", "pruthi", "pwws", "textfooler", "textbugger", "bae")
+DEFAULT = ("deepwordbug", "pruthi", "pwws", "textfooler", "textbugger", "bae", "input-reduction")
 
 
 def chosen(names: Sequence[str]) -> tuple[tuple[Recipe, ...], tuple[NotRun, ...]]:
-    """The recipes that were asked for and can run, and every other with the reason.
+    """The recipes that were asked for, attack and can run, and every other that was not asked for or cannot, with the reason.
 
     Raises:
         BadInput: there is no recipe of that name, or none was asked for.
@@ -145,7 +146,7 @@ def chosen(names: Sequence[str]) -> tuple[tuple[Recipe, ...], tuple[NotRun, ...]
     for recipe in RECIPES.values():
         why = why_not(recipe)
         if recipe.name in names and why is None:
-            runs.append(recipe)
+            runs.extend([] if recipe.reduces else [recipe])
         else:
             not_run.append(why or NotRun(recipe=recipe.name, because=NOT_ASKED, get=None))
     return tuple(runs), tuple(not_run)

@@ -98,6 +98,42 @@ class TextExample:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReducedText:
+    """A text, and as much of it as suffices for the same decision.
+
+    Attributes:
+        row_key: the text's row in the source.
+        label: the number of its class, which the model decides for with and without the rest.
+        text: the text.
+        left: what is left.
+    """
+
+    row_key: int
+    label: int
+    text: str
+    left: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reduction:
+    """How few words suffice.
+
+    Attributes:
+        n: rightly classified texts that were reduced.
+        words: of a text, on average.
+        words_left: of it, on average, that suffice for the same decision.
+        few: share of the texts of which two words or fewer suffice.
+        examples: those of which least is left.
+    """
+
+    n: int
+    words: float
+    words_left: float
+    few: Proportion
+    examples: tuple[ReducedText, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TextRobustness:
     """What becomes of a text classifier's accuracy when texts are changed on purpose.
 
@@ -118,6 +154,7 @@ class TextRobustness:
         examples: the least changed of each recipe.
         checks: what makes the attack credible.
         not_run: every other recipe.
+        reduction: how few words suffice for the same decision; None where nobody asked.
     """
 
     not_possible: str | None
@@ -136,6 +173,7 @@ class TextRobustness:
     examples: tuple[TextExample, ...] = ()
     checks: tuple[CredibilityCheck, ...] = ()
     not_run: tuple[NotRun, ...] = ()
+    reduction: Reduction | None = None
 
     @property
     def strongest(self) -> RecipeResult | None:
