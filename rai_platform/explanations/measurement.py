@@ -34,6 +34,7 @@ def explain(
     training: DataReport | None = None,
     seed: int,
     code_version: str,
+    workers: int = 1,
 ) -> Explanations:
     """What moves the model's score on a random part of the sample, and how far that can be relied upon.
 
@@ -45,6 +46,7 @@ def explain(
         training: the screen of the training data, which knows proxies; None where nobody knows them.
         seed: of the choice of rows and of the permutations.
         code_version: of the measuring code.
+        workers: processes at most, which are started where there is much to do; nothing depends on it.
     """
     if model.manifest.classes:
         model = dataclasses.replace(model, focus=_focus(sample))
@@ -53,7 +55,7 @@ def explain(
     explained = sample.take(np.sort(rng.choice(sample.n, min(sample.n, EXPLAINED_ROWS[method]), replace=False)))
     background = stand_for_everybody(sample, BACKGROUND_ROWS[method], rng)
     try:
-        found = attribute(model, method, explained.features, background.features, seed=seed)
+        found = attribute(model, method, explained.features, background.features, seed=seed, workers=workers)
     except UnscorableRows as error:
         why = f"explaining a person asks the model about features put together from several people, and {error.message}"
         return nothing_to_explain(subject, why, code_version=code_version, group_features=model.manifest.group_features)
