@@ -5,11 +5,13 @@ reviews, else sentences made up from words.
 """
 
 import gzip
+import io
 import os
 import sys
 import time
 import zipfile
 from collections.abc import Callable
+from contextlib import redirect_stderr
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,7 +60,7 @@ def measure(quick: bool) -> list[Claim]:
             beside_foolbox(target, epsilons, rounds=2 if quick else 5),
             *with_two_processes(target, epsilons, rounds=2 if quick else 3),
             *beside_pgd(target, epsilons),
-            beside_textattack(texts(), examples=60 if quick else 200, rounds=2 if quick else 3),
+            beside_textattack(texts(), examples=120 if quick else 300, rounds=3),
         ]
 
 
@@ -256,7 +258,7 @@ def beside_textattack(known: Texts, *, examples: int, rounds: int) -> Claim:
         )
 
     def library() -> None:
-        with quiet_and_offline():
+        with quiet_and_offline(), redirect_stderr(io.StringIO()):  # its progress, which cannot be switched off
             attack = build(textattack, RECIPES[RECIPE], known.predict, query_budget=QUESTIONS, label=0)
             dataset = textattack.datasets.Dataset(list(zip(drawn, labels.tolist(), strict=True)))
             arguments = textattack.AttackArgs(
