@@ -14,11 +14,11 @@ class Goal:
     """The largest value that meets a claim.
 
     Attributes:
-        of: what is held to it: ``ours``, or ``ratio``, ours divided by the peer's.
+        of: what is held to it: ``ours``; ``ratio``, ours divided by the peer's; or ``difference``, ours less the peer's.
         at_most: the largest value allowed.
     """
 
-    of: Literal["ours", "ratio"]
+    of: Literal["ours", "ratio", "difference"]
     at_most: float
 
 
@@ -50,7 +50,7 @@ class Claim:
         """Whether the goal is met; an unknown ratio meets none."""
         if self.goal is None:
             return True
-        held = self.ours if self.goal.of == "ours" else self.ratio
+        held = {"ours": self.ours, "ratio": self.ratio, "difference": self.ours - self.peer}[self.goal.of]
         return held is not None and held <= self.goal.at_most
 
     def stricter(self, factor: float) -> "Claim":
@@ -91,7 +91,7 @@ def _goal(claim: Claim) -> str:
     if claim.goal is None:
         return "–"
     of, limit = claim.goal.of, claim.goal.at_most
-    asked = f"{of} at most {_with_unit(limit, claim) if of == 'ours' else f'{limit:.3g}'}"
+    asked = f"{of} at most {f'{limit:.3g}' if of == 'ratio' else _with_unit(limit, claim)}"
     return asked if claim.met else f"{asked}: MISSED"
 
 

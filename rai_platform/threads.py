@@ -7,7 +7,7 @@ last word.
 
 import math
 import os
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 
 STEPS_AT_ONCE = 2  # of one run, in processes of their own
@@ -26,6 +26,12 @@ def share_cores(environment: MutableMapping[str, str] | None = None) -> None:
         return
     for variable in VARIABLES:
         env.setdefault(variable, str(max(1, available_cores() // STEPS_AT_ONCE)))
+
+
+def share_of_cores(environment: Mapping[str, str] | None = None) -> int:
+    """How many cores a step may take, by threads or by processes of one thread: what numerical libraries are told."""
+    said = (os.environ if environment is None else environment).get("OMP_NUM_THREADS", "")
+    return int(said) if said.isdecimal() and int(said) > 0 else max(1, available_cores() // STEPS_AT_ONCE)
 
 
 def available_cores(quota: Path = QUOTA) -> int:

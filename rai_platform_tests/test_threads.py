@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from rai_platform.threads import STEPS_AT_ONCE, VARIABLES, available_cores, share_cores
+from rai_platform.threads import STEPS_AT_ONCE, VARIABLES, available_cores, share_cores, share_of_cores
 
 
 @pytest.mark.parametrize(
@@ -29,6 +29,12 @@ def test_every_variable_says_the_share():
     environment = {}
     share_cores(environment)
     assert environment == dict.fromkeys(VARIABLES, str(max(1, available_cores() // STEPS_AT_ONCE)))
+
+
+@pytest.mark.parametrize(("said", "cores"), [("7", 7), ("1", 1), ("0", None), ("2,1", None), (None, None)])
+def test_a_step_takes_as_many_cores_as_libraries_are_told(said, cores):
+    environment = {} if said is None else {"OMP_NUM_THREADS": said}
+    assert share_of_cores(environment) == (cores or max(1, available_cores() // STEPS_AT_ONCE))
 
 
 def test_loading_the_code_location_comes_before_the_libraries_that_listen():

@@ -9,6 +9,7 @@ import shap
 
 from rai_platform.explanations.mixing import Floats, Pool
 from rai_platform.explanations.report import Method, Output
+from rai_platform.explanations.tree_workers import tree_values
 from rai_platform.training.estimators import encoded_columns
 from rai_platform.training.model import PREPROCESSING, REMOVAL, TrainedModel
 
@@ -86,7 +87,13 @@ def method_for(model: TrainedModel) -> Method:
 
 
 def attribute(
-    model: TrainedModel, method: Method, features: pd.DataFrame, background: pd.DataFrame, *, seed: int
+    model: TrainedModel,
+    method: Method,
+    features: pd.DataFrame,
+    background: pd.DataFrame,
+    *,
+    seed: int,
+    workers: int = 1,
 ) -> Attributions:
     """The attributions of rows (rows, features) by the method that ``method_for`` names.
 
@@ -96,12 +103,13 @@ def attribute(
         features: the rows to explain.
         background: the rows that stand for everybody; trees remember theirs from training.
         seed: of the permutations.
+        workers: processes at most, for trees with much to do; nothing depends on it.
 
     Raises:
         UnscorableRows: the model refuses rows that are put together from several others.
     """
     if method == "tree":
-        return _by_trees(model, features)
+        return _by_trees(model, features, workers)
     if method == "linear":
         return _by_weights(model, features, background)
     return _by_permutation(model, features, background, seed)
@@ -114,11 +122,10 @@ def _is_known_sum_of_trees(estimator: Any) -> bool:
     return getattr(estimator, "is_categorical_", None) is None
 
 
-def _by_trees(model: TrainedModel, features: pd.DataFrame) -> Attributions:
+def _by_trees(model: TrainedModel, features: pd.DataFrame, workers: int) -> Attributions:
     """TreeSHAP: Lundberg et al., From local explanations to global understanding with explainable AI for trees, 2020."""
     estimator, inputs = model.estimators[0], np.asarray(model.encode(features))
-    explanation = shap.TreeExplainer(estimator)(inputs, check_additivity=False)
-    values, base = np.asarray(explanation.values), np.asarray(explanation.base_values)
+    values, base = tree_values(estimator, inputs, workers=workers)
     if values.ndim == 3:  # one slice for every class
         values, base = values[:, :, 1], base[..., 1]
     boosted = "Boosting" in type(estimator).__name__

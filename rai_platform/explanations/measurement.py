@@ -39,6 +39,7 @@ def explain(
     training: DataReport | None = None,
     seed: int,
     code_version: str,
+    workers: int = 1,
 ) -> Explanations:
     """What moves the model's score on a random part of the sample, and how far that can be relied upon.
 
@@ -50,6 +51,7 @@ def explain(
         training: the screen of the training data, which knows proxies; None where nobody knows them.
         seed: of the choice of rows and of the permutations.
         code_version: of the measuring code.
+        workers: processes at most, which are started where there is much to do; nothing depends on it.
     """
     if len(model.manifest.features) == 1 and model.manifest.features[0].kind in ("image", "text"):
         return _explain_whole(
@@ -70,7 +72,7 @@ def explain(
     explained = sample.take(np.sort(rng.choice(sample.n, min(sample.n, most), replace=False)))
     background = stand_for_everybody(sample, behind, rng)
     try:
-        found = attribute(model, method, explained.features, background.features, seed=seed)
+        found = attribute(model, method, explained.features, background.features, seed=seed, workers=workers)
     except UnscorableRows as error:
         why = f"explaining a person asks the model about features put together from several people, and {error.message}"
         return nothing_to_explain(subject, why, code_version=code_version, group_features=model.manifest.group_features)

@@ -22,6 +22,7 @@ from rai_platform.spec.model import MITIGATION_REPORT
 from rai_platform.spec.reading import ModelDefinition
 from rai_platform.spec.requirements import checks_of
 from rai_platform.spec.subject import Subject
+from rai_platform.threads import share_of_cores
 from rai_platform.training.candidate import Candidate
 from rai_platform.training.predictions import Predictions
 
@@ -202,6 +203,7 @@ def shap_explanations(step: Step, candidate_model: Candidate, test_data: Sample)
         training=candidate_model.training_report,
         seed=seed_for(subject, "shap_explanations"),
         code_version=version,
+        workers=max(step.definition.spec.attacks.workers, share_of_cores()),
     )
     return _stored(step, report)
 

@@ -19,6 +19,7 @@ def claim(*, ours: float, peer: float, goal: Goal | None) -> Claim:
 
 
 TWICE, A_TENTH = Goal(of="ratio", at_most=2.0), Goal(of="ours", at_most=0.1)
+ONE_MORE = Goal(of="difference", at_most=1.0)
 
 
 @pytest.mark.parametrize(
@@ -30,6 +31,10 @@ TWICE, A_TENTH = Goal(of="ratio", at_most=2.0), Goal(of="ours", at_most=0.1)
         (claim(ours=1, peer=0, goal=TWICE), False),
         (claim(ours=0.1, peer=5, goal=A_TENTH), True),
         (claim(ours=0.11, peer=5, goal=A_TENTH), False),
+        (claim(ours=9, peer=8, goal=ONE_MORE), True),
+        (claim(ours=1, peer=0, goal=ONE_MORE), True),
+        (claim(ours=0, peer=9, goal=ONE_MORE), True),
+        (claim(ours=9.1, peer=8, goal=ONE_MORE), False),
         (claim(ours=9, peer=1, goal=None), True),
     ],
 )

@@ -52,8 +52,8 @@ def attributed(model: TrainedModel, features: pd.DataFrame, background: pd.DataF
     return attribute(model, method_for(model), features, background, seed=seed)
 
 
-def explained(model: TrainedModel, sample: Sample, seed: int = 0) -> Explanations:
-    return explain(model, SUBJECT, sample, seed=seed, code_version="1")
+def explained(model: TrainedModel, sample: Sample, seed: int = 0, workers: int = 1) -> Explanations:
+    return explain(model, SUBJECT, sample, seed=seed, code_version="1", workers=workers)
 
 
 def log_odds(model: TrainedModel, features: pd.DataFrame) -> Floats:

@@ -96,6 +96,18 @@ def test_the_published_attributions_of_toy_trees_are_found(name: str) -> None:
     assert np.allclose(found.base_value + found.values.sum(axis=1), label)
 
 
+def test_the_published_attributions_of_and_with_a_boost_are_found_at_half_their_size() -> None:
+    """Of the same page; that tree gives up to 2, so its half is a chance: where one of two rows is selected, a half."""
+    label = np.concatenate([(X0 & X1) | X0, X0 & X1])
+    features = pd.DataFrame({"x0": np.tile(X0, 2), "x1": np.tile(X1, 2), "x2": 0, "x3": 0})
+    model = fitted(sample_of(features, label), TREE, {"max_depth": 2})
+    found = attributed(model, features, features)
+    assert 2 * found.base_value == pytest.approx(0.75)
+    both, neither = int(np.flatnonzero(X0 & X1)[0]), int(np.flatnonzero(1 - (X0 | X1))[0])
+    assert 2 * found.values[both] == pytest.approx([0.875, 0.375, 0, 0], abs=1e-12)
+    assert 2 * found.values[neither] == pytest.approx([-0.625, -0.125, 0, 0], abs=1e-12)
+
+
 # --- what follows ----------------------------------------------------------------------------------------------------
 
 

@@ -1,13 +1,14 @@
 """Attacks side by side in processes of their own; what comes out does not depend on how many there are."""
 
 import io
-import multiprocessing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
 
 import torch
 from torch import nn
 
+from rai_platform.processes import ready_processes
 from rai_platform.robustness.images.ensemble import Assault, Outcome, Target, carry_out
 from rai_platform.robustness.images.network import Images, Labels, one_thread
 
@@ -30,27 +31,45 @@ def carry_out_all(
         workers: processes.
         progress: is told how many are done, and of how many.
     """
-    outcomes: list[Outcome | None] = [None] * len(assaults)
     processes = min(workers, len(assaults)) if target.device == "cpu" else 1
-    if processes <= 1:
-        with one_thread():
-            for number, assault in enumerate(assaults):
-                outcomes[number] = carry_out(target, assault)
-                _tell(progress, number + 1, len(assaults))
-        return [outcome for outcome in outcomes if outcome is not None]
+    if processes > 1:
+        with attack_workers(target, processes) as pool:
+            return pool.carry_out_all(assaults, progress=progress)
+    outcomes = []
+    with one_thread():
+        for number, assault in enumerate(assaults, start=1):
+            outcomes.append(carry_out(target, assault))
+            _tell(progress, number, len(assaults))
+    return outcomes
+
+
+class AttackWorkers:
+    """Processes that hold the same network and images.
+
+    Args:
+        pool: the processes, told of both.
+    """
+
+    def __init__(self, pool: ProcessPoolExecutor) -> None:
+        self._pool = pool
+
+    def carry_out_all(self, assaults: Sequence[Assault], *, progress: Progress | None = None) -> list[Outcome]:
+        """What every attack comes to, in the order asked."""
+        futures = [self._pool.submit(_carry_out, assault) for assault in assaults]
+        for done, future in enumerate(as_completed(futures), start=1):
+            future.result()
+            _tell(progress, done, len(assaults))
+        return [future.result() for future in futures]
+
+
+@contextmanager
+def attack_workers(target: Target, count: int) -> Iterator[AttackWorkers]:
+    """So many processes that hold the network and the images, all of them ready; they end with the context."""
     written = io.BytesIO()
     torch.save(target.network, written)
-    with ProcessPoolExecutor(
-        processes,
-        mp_context=multiprocessing.get_context("spawn"),
-        initializer=_begin,
-        initargs=(written.getvalue(), target.images, target.labels, target.predicted),
-    ) as pool:
-        numbers = {pool.submit(_carry_out, assault): number for number, assault in enumerate(assaults)}
-        for done, future in enumerate(as_completed(numbers), start=1):
-            outcomes[numbers[future]] = future.result()
-            _tell(progress, done, len(assaults))
-    return [outcome for outcome in outcomes if outcome is not None]
+    told = (written.getvalue(), target.images, target.labels, target.predicted)
+    with ready_processes(count, _begin, told) as pool:
+        yield AttackWorkers(pool)
 
 
 def _tell(progress: Progress | None, done: int, of: int) -> None:

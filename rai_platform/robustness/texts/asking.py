@@ -10,6 +10,7 @@ from rai_platform.errors import UnscorableRows
 Scores = npt.NDArray[np.float64]
 Predict = Callable[[list[str]], Scores]
 BATCH = 256
+ROUNDING = 1e-4  # of 32-bit probabilities that are added up
 
 
 def ask(predict: Predict, texts: list[str], classes: int) -> Scores:
@@ -28,7 +29,7 @@ def ask(predict: Predict, texts: list[str], classes: int) -> Scores:
                 f"expected scores of shape {expected} (texts, classes), got {part.shape}", where="predict"
             )
     scores = np.concatenate(parts)
-    if not np.isfinite(scores).all() or (scores < 0).any() or not np.allclose(scores.sum(axis=1), 1, atol=1e-4):
+    if not np.isfinite(scores).all() or (scores < 0).any() or np.abs(scores.sum(axis=1) - 1).max() > ROUNDING:
         raise UnscorableRows(
             "expected probabilities that add up to 1 over the classes, got other numbers", where="predict"
         )

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import random
 from dataclasses import asdict, dataclass
 from types import ModuleType
 from typing import Any
@@ -101,7 +102,7 @@ class Attacker:
         with quiet_and_offline():
             try:
                 attack = self._attack_of(job)
-                self._textattack.shared.utils.set_seed(job.seed)
+                _seed(job.seed)
                 attack.clear_cache()
                 result = attack.attack(job.text, job.label)
             except OutOfTime:
@@ -170,3 +171,15 @@ class Attacker:
             moved=self._moved(),
             told=" ".join(told.split())[:300],
         )
+
+
+def _seed(seed: int) -> None:
+    """As TextAttack's ``set_seed``, which without a GPU takes milliseconds to note what a GPU would have to be told."""
+    import torch
+
+    random.seed(seed)
+    np.random.seed(seed)
+    if torch.cuda.is_available():
+        torch.manual_seed(seed)
+    else:
+        torch.default_generator.manual_seed(seed)
