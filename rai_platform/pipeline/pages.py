@@ -31,7 +31,6 @@ from rai_platform.pipeline.text_attack_page import prompts_page, text_attack_pag
 from rai_platform.pipeline.values import LEDGER_ENTRY, Page
 from rai_platform.release.finding import in_words
 from rai_platform.robustness.report import RobustnessScores
-from rai_platform.spec.modality import MODALITIES
 from rai_platform.spec.policy import Policy, requirement_for
 from rai_platform.spec.reading import ModelDefinition
 from rai_platform.spec.verdict import Verdict
@@ -369,7 +368,7 @@ def _group_pictures(section: FeatureFairness, policy: Policy) -> Iterator[str]:
     name, least = in_words(section.feature), policy.minimum_group_size
     if not section.by_selection:
         return
-    rule = requirement_for(policy, "disparate_impact", section.feature, MODALITIES)
+    rule = requirement_for(policy, "disparate_impact", section.feature)
     limit = rule.min if rule and rule.severity != "off" else None
     yield picture(f"rates by {name}", draw_groups(section, four_fifths=limit, kind="png", minimum_group_size=least))
     yield picture(

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from rai_platform.errors import did_you_mean
 from rai_platform.spec.digests import digest_of
 from rai_platform.spec.metrics import METRICS
-from rai_platform.spec.modality import Modality
+from rai_platform.spec.modality import MODALITIES, Modality
 from rai_platform.spec.verdict import Limit, Rule
 
 Insufficient = Literal["refuse", "disclose"]
@@ -167,7 +167,7 @@ class PolicyOverlay(Strict):
 
 
 def requirement_for(
-    policy: Policy, metric: str, feature: str | None, modalities: tuple[Modality, ...]
+    policy: Policy, metric: str, feature: str | None, modalities: tuple[Modality, ...] = MODALITIES
 ) -> Requirement | None:
     """The requirement on a metric that holds for a feature: the last one that names it or all; None where there is none.
 

@@ -6,9 +6,7 @@ from typing import Any
 
 from rai_platform.errors import TamperedArtifact
 from rai_platform.training import model_files
-from rai_platform.training.boosted_files import read_lightgbm, read_xgboost, write_boosted
 from rai_platform.training.candidate import FileFormat
-from rai_platform.training.onnx_files import read_onnx
 
 
 def write_part(part: Any, *, estimator: str) -> tuple[bytes, FileFormat]:
@@ -23,6 +21,8 @@ def write_part(part: Any, *, estimator: str) -> tuple[bytes, FileFormat]:
     """
     if hasattr(part, "to_safetensors"):
         return part.to_safetensors(), "safetensors"
+    from rai_platform.training.boosted_files import write_boosted
+
     if (boosted := write_boosted(part)) is not None:
         return boosted
     return model_files.write_part(part, estimator=estimator), "skops"
@@ -46,11 +46,13 @@ def read_part(content: bytes, kind: FileFormat, *, estimator: str, modules: Coll
         from rai_platform.training.networks.network_classifier import read_safetensors
 
         return read_safetensors(content, expected=estimator, modules=modules)
-    if kind == "xgboost":
-        return read_xgboost(content)
-    if kind == "lightgbm":
-        return read_lightgbm(content)
+    if kind in ("xgboost", "lightgbm"):
+        from rai_platform.training.boosted_files import read_lightgbm, read_xgboost
+
+        return read_xgboost(content) if kind == "xgboost" else read_lightgbm(content)
     if kind == "onnx":
+        from rai_platform.training.onnx_files import read_onnx
+
         return read_onnx(content)
     raise TamperedArtifact(f"no model file is of the format {kind!r}")
 
