@@ -42,10 +42,14 @@ class Attacked:
         self.right = right
         self.attempts = attempts
         self.becomes = np.full((len(attempts), len(recipes)), -1)
-        for row, found in enumerate(attempts):
-            for at, attempt in enumerate(found):
-                if attempt.perturbed is not None:  # alone, as whoever sends one text would have it decided
-                    self.becomes[row, at] = decide(predict, [attempt.perturbed], len(corpus.classes))[0]
+        changed = {
+            (row, at): attempt.perturbed
+            for row, found in enumerate(attempts)
+            for at, attempt in enumerate(found)
+            if attempt.perturbed is not None
+        }
+        if changed:  # together: no model is a candidate that answers a text otherwise alone than among others
+            self.becomes[tuple(np.array(list(changed)).T)] = decide(predict, list(changed.values()), len(corpus.classes))
         self.turned: Mask = (self.becomes >= 0) & (self.becomes != corpus.labels[:, None])
 
     def result(self, at: int) -> RecipeResult:
