@@ -49,7 +49,9 @@ class Attacked:
             if attempt.perturbed is not None
         }
         if changed:  # together: no model is a candidate that answers a text otherwise alone than among others
-            self.becomes[tuple(np.array(list(changed)).T)] = decide(predict, list(changed.values()), len(corpus.classes))
+            self.becomes[tuple(np.array(list(changed)).T)] = decide(
+                predict, list(changed.values()), len(corpus.classes)
+            )
         self.turned: Mask = (self.becomes >= 0) & (self.becomes != corpus.labels[:, None])
 
     def result(self, at: int) -> RecipeResult:
