@@ -87,6 +87,7 @@ def test_what_the_examination_finds_of_a_planted_corner(two_corners: tuple[Train
     assert examination.proxies == ()
 
 
+@pytest.mark.slow
 def test_of_several_classes_each_has_its_corner():
     sample = corner_images(classes=4, channels=3)
     report = explained(image_model(sample), sample.take(np.arange(48)))
@@ -106,6 +107,7 @@ def test_of_several_classes_each_has_its_corner():
     }
 
 
+@pytest.mark.slow
 def test_a_model_that_knows_nothing_of_images_is_explained_by_its_pixels():
     sample = corner_images(classes=4)
     model = image_model(sample, estimator="sklearn.ensemble.ExtraTreesClassifier")
@@ -180,11 +182,13 @@ def test_lime_names_the_planted_word_too(texts: tuple[TrainedModel, Sample, Expl
     assert -1 <= bounds.lower <= bounds.upper <= 1
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_report(texts: tuple[TrainedModel, Sample, Explanations]):
     model, sample, report = texts
     assert encode(explained(model, sample)) == encode(report)
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_maps(two_corners: tuple[TrainedModel, Sample, Explanations]):
     model, sample, report = two_corners
     state = np.random.get_state()[1]
@@ -200,6 +204,7 @@ def test_reports_come_back_as_they_were_written(
         assert len(encode(report)) < 400_000
 
 
+@pytest.mark.slow
 def test_texts_without_words_and_in_scripts_without_spaces_are_explained():
     sample = signal_texts(60, extra=("", " \n ", "hello", "你好 world", "<b>moonlight</b>", "a" * 3000, "moonlight"))
     model = text_model(sample)
@@ -253,6 +258,7 @@ def test_a_grid_is_halved_until_every_cell_stands_alone():
     assert children == [*range(15), *range(15, 28)]
 
 
+@pytest.mark.slow
 def test_a_text_beside_columns_is_one_feature():
     sample = signal_texts(60)
     age = np.random.default_rng(99).integers(20, 70, sample.n).astype("float64")
@@ -265,6 +271,7 @@ def test_a_text_beside_columns_is_one_feature():
     assert report.additivity_error < 1e-6
 
 
+@pytest.mark.slow
 def test_examples_show_right_and_wrong_decisions(two_corners: tuple[TrainedModel, Sample, Explanations]):
     images = two_corners[2].images
     assert images is not None

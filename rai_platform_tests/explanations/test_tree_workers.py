@@ -14,8 +14,8 @@ from rai_platform_tests.training.every_classifier import path_of
     ("name", "params"),
     [
         ("HistGradientBoostingClassifier", {"max_iter": 5}),
-        ("GradientBoostingClassifier", {"n_estimators": 5}),
-        ("RandomForestClassifier", {"n_estimators": 5}),
+        pytest.param("GradientBoostingClassifier", {"n_estimators": 5}, marks=pytest.mark.slow),
+        pytest.param("RandomForestClassifier", {"n_estimators": 5}, marks=pytest.mark.slow),
     ],
 )
 def test_the_values_are_those_of_shap_to_the_last_bit_however_many_processes(
@@ -32,6 +32,7 @@ def test_the_values_are_those_of_shap_to_the_last_bit_however_many_processes(
         assert np.array_equal(base, expected.base_values)
 
 
+@pytest.mark.slow
 def test_a_report_does_not_depend_on_the_number_of_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tree_workers, "WORTH_STARTING", 0)
     sample = people(BATCH + 50)

@@ -84,6 +84,7 @@ def test_dagsters_page_of_the_card_shows_it(replaced: World) -> None:
     assert "get another decision than they do today" in shown["who gains and who loses"].md_str
 
 
+@pytest.mark.slow
 def test_the_same_candidate_again_is_what_is_in_production_already(replaced: World, tmp_path: Any) -> None:
     world = replaced.copy(tmp_path / "again")
     card: ModelCard = value(world, "model_card")
@@ -127,6 +128,7 @@ def test_a_card_with_a_forged_comparison_is_not_promoted(released: World) -> Non
     assert len(released.entries("fair", "promotion")) == 1
 
 
+@pytest.mark.slow
 def test_a_champion_that_sees_other_columns_is_not_asked_and_stops_nobody(released: World) -> None:
     data = {**released.model("fair").spec.model_dump(mode="json")["data"], "exclude": ["approved", "sex", "savings"]}
     released.write("fair", data={name: each for name, each in data.items() if each is not None})
@@ -140,6 +142,7 @@ def test_a_champion_that_sees_other_columns_is_not_asked_and_stops_nobody(releas
     assert result.success, told(result)
 
 
+@pytest.mark.slow
 def test_a_champion_whose_files_were_changed_is_not_asked(released: World) -> None:
     production = production_of(released.entries("fair", "promotion")[0])
     champion = CANDIDATE.validate_json(released.home.store.get(production.body["candidate"]))

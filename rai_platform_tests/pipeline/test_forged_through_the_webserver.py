@@ -1,5 +1,7 @@
 """Results that somebody posts to Dagster's webserver change nothing, and are said to be there."""
 
+import pytest
+
 from rai_platform.pipeline.values import LEDGER_ENTRY
 from rai_platform_tests.servers import dagster_pages
 from rai_platform_tests.world import World, told
@@ -40,6 +42,7 @@ def test_a_forged_check_result_and_a_forged_production_model_change_nothing(judg
     assert judged.status("unfair").production is None
 
 
+@pytest.mark.slow
 def test_a_forged_failure_is_cleared_by_judging_again(judged: World) -> None:
     with dagster_pages(judged) as pages:
         forged = {"check_name": "disparate_impact__sex", "passed": False}

@@ -36,6 +36,7 @@ def test_rules_that_were_tightened_after_the_evidence_are_another_policy(judged:
     assert not judged.entries("fair", "promotion")
 
 
+@pytest.mark.slow
 def test_a_mistake_in_the_rules_is_forgiven_once_it_is_mended(judged: World) -> None:
     judged.write("mended", data=write_rules(judged.folder / "rules.yaml", oldest=40))
     assert "schema_violation_rate" in told(judged.run("mended", BEFORE_CANDIDATE))

@@ -237,6 +237,7 @@ def test_an_older_run_repeated_promotes_nothing_that_is_not_there_now(judged: Wo
     assert judged.status("fair").production is None
 
 
+@pytest.mark.slow
 def test_what_was_found_against_this_very_model_stays_on_its_card(judged: World) -> None:
     features = [{"name": "age_group", "column": "age", "bins": [40]}]
     judged.write("unfair", data=unfair_data(), sensitive_features=features)
@@ -262,6 +263,7 @@ def test_a_model_judged_on_rows_it_has_seen_is_refused(judged: World) -> None:
     assert "compared with other training data than the candidate learned from" in told(refused)
 
 
+@pytest.mark.slow
 def test_words_that_change_after_a_release_are_published_with_a_new_card_of_the_same_model(released: World) -> None:
     before = released.status("fair").production
     assert before is not None
@@ -278,6 +280,7 @@ def test_words_that_change_after_a_release_are_published_with_a_new_card_of_the_
     assert [entry.kind for entry in released.entries("fair", "promotion", "confirmation")][-1] == "confirmation"
 
 
+@pytest.mark.slow
 def test_what_was_found_under_another_name_is_on_the_card(judged: World) -> None:
     """The same model, refused as `unfair`, is asked for again by another name and a policy that asks for less."""
     policy = {"extends": "none", "requirements": [{"metric": "accuracy_gain", "min": 0}]}

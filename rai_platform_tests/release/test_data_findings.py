@@ -33,6 +33,7 @@ def found(metric, *groups, levels=LEVELS, minimum=50, **changed):
 
 
 @pytest.mark.parametrize("name", ["label_rate_gap", "kullback_leibler_divergence", "jensen_shannon_divergence"])
+@pytest.mark.slow
 def test_the_bounds_of_a_distance_hold_as_often_as_they_say(name):
     rng = np.random.default_rng(1)
     for q, p in ((0.3, 0.5), (0.4, 0.4), (0.1, 0.15)):

@@ -199,6 +199,7 @@ def test_numpy_dtype_is_needed_by_the_preprocessing(training: Sample) -> None:
     assert skops.io.get_untrusted_types(data=content) == ["numpy.dtype"]
 
 
+@pytest.mark.slow
 def test_another_process_with_another_hash_seed_and_more_cores_learns_the_same_model(trained: Trained) -> None:
     families = [FAMILIES[index] for index in (0, 3, 7, 8, 14, 15)]
     program = (

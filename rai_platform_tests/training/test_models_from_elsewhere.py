@@ -206,6 +206,7 @@ def test_a_pipeline_that_reads_texts_is_taken(tmp_path, store):
     assert np.array_equal(model.score(features), fitted.predict_proba(features["text"])[:, 1])
 
 
+@pytest.mark.slow
 def test_a_registered_version_is_taken_by_its_uri(tmp_path, store, monkeypatch):
     monkeypatch.setenv("RAI_HOME", str(tmp_path / "home"))
     uri = read_settings().tracking_uri
@@ -214,7 +215,7 @@ def test_a_registered_version_is_taken_by_its_uri(tmp_path, store, monkeypatch):
     mlflow.set_tracking_uri(uri)
     try:
         fitted = make_pipeline(StandardScaler(), LogisticRegression()).fit(CANCER, CANCER_LABEL)
-        with mlflow.start_run():
+        with mlflow.start_run(experiment_id="0"):
             mlflow.sklearn.log_model(
                 fitted, name="m", serialization_format="skops", registered_model_name="cancer", **QUIET
             )

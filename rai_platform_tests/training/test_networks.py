@@ -235,6 +235,7 @@ def test_images_for_training_stay_near_and_are_harder(digits):
     assert all(parameter.grad is None for parameter in network.parameters()), "the attack leaves no gradients behind"
 
 
+@pytest.mark.slow
 def test_training_against_changed_images_makes_a_network_harder_to_fool(digits):
     model, prepared = digits
     hardened, _ = fitted(

@@ -174,6 +174,7 @@ def test_too_few_questions_are_not_credible(reviews: Reviews):
     assert "enough questions to the model" in {doubt.name for doubt in report.doubts}
 
 
+@pytest.mark.slow
 def test_a_model_that_hides_its_scores_is_not_shown_to_be_robust(reviews: Reviews):
     def certain(texts):
         scores = reviews.predict(texts)
