@@ -100,7 +100,7 @@ def labels(target: pd.Series, data: DataSpec) -> npt.NDArray[np.int8]:
             "with `data: {classes: all}`",
             where=where,
         )
-    positive = label_text(1 if data.positive_label is None else data.positive_label, target)
+    positive = label_text(1 if data.selected_label is None else data.selected_label, target)
     if positive not in values:
         raise UnsuitableData(
             f"the positive label {positive!r} does not occur{did_you_mean(positive, names)}; labels: {shown}",
@@ -108,6 +108,11 @@ def labels(target: pd.Series, data: DataSpec) -> npt.NDArray[np.int8]:
         )
     result: npt.NDArray[np.int8] = (texts == positive).to_numpy().astype("int8")
     return result
+
+
+def selected_label(data: DataSpec) -> str:
+    """The label that is selected, as ``cell_text`` says it; empty where none of several classes is."""
+    return "" if data.selected_label is None else cell_text(data.selected_label)
 
 
 def label_text(label: Cell, column: pd.Series) -> str:

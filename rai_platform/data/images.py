@@ -6,7 +6,6 @@ A column of such values can be hashed, compared, split and written to Parquet li
 import hashlib
 import io
 import struct
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -180,9 +179,3 @@ def arrays_as_column(array: npt.NDArray[Any], *, where: str) -> list[bytes]:
             where=where,
         )
     return pack_all(as_bytes(array, where=where))
-
-
-def sizes(columns: Sequence[bytes]) -> tuple[int, int, int]:
-    """Height, width and channels of the first image."""
-    _, height, width, channels = HEADER.unpack(columns[0][: HEADER.size])
-    return height, width, channels

@@ -8,6 +8,7 @@ from rai_platform.statistics.estimates import Replicates, weighted_proportion
 
 BINS = 10
 REPLICATES = 1000
+LEAST_PROBABILITY = float(np.finfo(np.float64).eps)  # the clip that scikit-learn's log_loss applies to float64
 
 Floats = npt.NDArray[np.float64]
 

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rai_platform.data.sample import Sample
-from rai_platform.performance.calibration import calibration_bins, expected_calibration_error
+from rai_platform.performance.calibration import LEAST_PROBABILITY, calibration_bins, expected_calibration_error
 from rai_platform.performance.report import CalibrationBin, ClassResult, PerformanceReport
 from rai_platform.statistics.areas import roc_auc
 from rai_platform.statistics.clusters import clustered_variance
@@ -20,7 +20,6 @@ from rai_platform.statistics.estimates import (
 )
 from rai_platform.training.predictions import Predictions
 
-LEAST_PROBABILITY = float(np.finfo(np.float64).eps)
 NOT_PROBABILITIES = "the scores are not probabilities"
 
 Floats = npt.NDArray[np.float64]

@@ -8,7 +8,7 @@ from sklearn.metrics import roc_curve
 
 from rai_platform.data.sample import Sample
 from rai_platform.fairness.report import must_match
-from rai_platform.performance.calibration import calibration_bins, expected_calibration_error
+from rai_platform.performance.calibration import LEAST_PROBABILITY, calibration_bins, expected_calibration_error
 from rai_platform.performance.classes import measure_classes
 from rai_platform.performance.report import CalibrationBin, PerformanceReport
 from rai_platform.statistics.areas import roc_auc
@@ -24,7 +24,6 @@ from rai_platform.training.predictions import Predictions
 
 ROC_POINTS = 100
 NO_SCORES = "only decisions are known, no scores"
-LEAST_PROBABILITY = float(np.finfo(np.float64).eps)  # the clip that scikit-learn's log_loss applies to float64
 
 Floats = npt.NDArray[np.float64]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from rai_platform.data.columns import cell_text
+from rai_platform.data.columns import cell_text, selected_label
 from rai_platform.data.report import DataReport
 from rai_platform.data.sample import Sample
 from rai_platform.errors import BadInput, InvalidSpec, TamperedArtifact, UnusableEstimator
@@ -82,14 +82,14 @@ def bring_candidate(
             where=f"model.uri, {asked.uri}",
         )
     is_probability = hasattr(estimator, "predict_proba")
-    positive = definition.spec.data.selected_label
-    labels = sample.classes or _two_labels(estimator, asked.classes, cell_text(1 if positive is None else positive))
+    positive = selected_label(definition.spec.data)
+    labels = sample.classes or _two_labels(estimator, asked.classes, positive)
     manifest = Manifest(
         composition="single",
         estimator=f"{type(estimator).__module__}.{type(estimator).__name__}",
         estimator_code=brought.library,
         features=features_of(sample),
-        positive_label="" if positive is None else cell_text(positive),
+        positive_label=positive,
         threshold=None
         if sample.classes
         else asked.threshold

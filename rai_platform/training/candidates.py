@@ -4,7 +4,7 @@ import dataclasses
 import importlib.metadata
 import json
 
-from rai_platform.data.columns import cell_text
+from rai_platform.data.columns import selected_label
 from rai_platform.data.report import DataReport
 from rai_platform.data.sample import Sample
 from rai_platform.errors import EvidenceMismatch, InvalidSpec
@@ -78,7 +78,7 @@ def given_candidate(
         composition="given",
         estimator=given.score or given.decision or "",
         features=(),
-        positive_label=cell_text(definition.spec.data.selected_label or 1),
+        positive_label=selected_label(definition.spec.data),
         threshold=given.threshold,
         score_is_probability=False,
         seed=0,

@@ -5,7 +5,7 @@ from typing import Any
 
 from sklearn.exceptions import ConvergenceWarning
 
-from rai_platform.data.columns import cell_text
+from rai_platform.data.columns import selected_label
 from rai_platform.data.images import is_packed
 from rai_platform.data.sample import Sample
 from rai_platform.errors import InvalidSpec, RaiError, UnusableEstimator
@@ -97,9 +97,10 @@ def _asked(spec: ModelSpec) -> Estimator:
 
 def _encoded(estimator: Any, asked: Estimator, sample: Sample) -> tuple[dict[str, Any], Any, list[str] | None]:
     """The preprocessing as a part, what it gives, and the feature behind each of its columns; the table where there is none."""
-    text = next((name for name in sample.free if not is_packed(sample.features[name])), None)
-    if builds_own_preprocessing(estimator, asked) or len(sample.free) > (text is not None):
-        return {}, as_read(sample.features, features_of(sample), estimator), None
+    features = features_of(sample)
+    text = next((feature.name for feature in features if feature.kind == "text"), None)
+    if builds_own_preprocessing(estimator, asked) or any(feature.kind == "image" for feature in features):
+        return {}, as_read(sample.features, features, estimator), None
     preprocessing = build_preprocessing(sample.features, text=text, vectorizer=asked.vectorizer)
     inputs = preprocessing.fit_transform(sample.features)
     return {PREPROCESSING: preprocessing}, inputs, None if text else encoded_columns(preprocessing)
@@ -133,7 +134,7 @@ def _manifest(estimator: Any, spec: ModelSpec, sample: Sample, **composition: An
             "estimator": asked.type,
             "estimator_code": estimator_code(asked.type),
             "features": features_of(sample),
-            "positive_label": "" if spec.data.selected_label is None else cell_text(spec.data.selected_label),
+            "positive_label": selected_label(spec.data),
             "threshold": None if drawn or sample.classes else threshold,
             "score_is_probability": is_probability,
             "seed": asked.seed,

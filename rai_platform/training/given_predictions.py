@@ -1,11 +1,9 @@
 """Somebody else's scores and decisions, read beside the rows they are about."""
 
-import dataclasses
-
 import numpy as np
 import pandas as pd
 
-from rai_platform.data.columns import cell_text
+from rai_platform.data.columns import cell_text, selected_label
 from rai_platform.data.preparation import record_hashes, telling_columns
 from rai_platform.data.sample import Sample
 from rai_platform.data.sources import read_table
@@ -35,7 +33,7 @@ def given_values(
     if given.decision is not None:
         decisions = table[given.decision]
         _no_gaps(decisions)
-        return y_score, _selected(decisions, positive=cell_text(spec.data.selected_label or 1))
+        return y_score, _selected(decisions, positive=selected_label(spec.data))
     if y_score is None or given.threshold is None:
         raise InvalidSpec("give `decision`, or `score` and `threshold`", where="predictions")
     return y_score, (y_score >= given.threshold).astype("int8")
@@ -46,7 +44,7 @@ def given_digest(
 ) -> str:
     """The digest of somebody else's model: of its rule, of every score and of every decision."""
     values = {"score": None if y_score is None else y_score.tolist(), "decision": y_pred.tolist()}
-    return digest_of({"manifest": dataclasses.asdict(manifest), "values": values})
+    return digest_of({"manifest": manifest.in_digests(), "values": values})
 
 
 def _must_hold_the_rows(source: pd.DataFrame, sample: Sample) -> None:

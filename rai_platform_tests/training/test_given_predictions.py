@@ -118,6 +118,14 @@ def test_who_was_selected_is_told_by_the_positive_label_however_it_is_written(
     assert vendor.values(decision="decision", label=label) == (None, DECISION)
 
 
+@pytest.mark.parametrize(("label", "selected"), [(1, DECISION), (0, [1 - each for each in DECISION])])
+def test_the_label_that_is_selected_may_be_0(label: int, selected: list[int], vendor: Vendor) -> None:
+    vendor.write(PEOPLE, GIVEN)
+    says = {"label": label, "key": "id", "decision": "decision"}
+    assert vendor.values(**says) == (None, selected)
+    assert vendor.candidate(**says).manifest.positive_label == str(label)
+
+
 def test_where_nobody_is_selected_the_label_is_probably_written_otherwise(vendor: Vendor) -> None:
     vendor.write(PEOPLE.assign(decision=["approve", "deny"] * 4))
     with pytest.raises(UnsuitableData, match="the positive label '1' does not occur; values: 'approve', 'deny'"):
