@@ -294,9 +294,9 @@ def evidence_digests(step: Step) -> dict[str, str]:
 
 
 def _left_alone(step: Step, sample: Sample) -> tuple[str, ...]:
-    """The columns of sensitive features that the model sees: nobody becomes somebody else."""
+    """What no cell of is changed: sensitive features, since nobody becomes somebody else, and what is read as a whole."""
     columns = (feature.source_column for feature in step.definition.spec.sensitive_features)
-    return tuple(column for column in columns if column in sample.features)
+    return (*(column for column in columns if column in sample.features), *sample.free)
 
 
 def _must_fit_the_adversary(step: Step, test: Sample) -> None:
@@ -308,8 +308,7 @@ def _must_fit_the_adversary(step: Step, test: Sample) -> None:
     from rai_platform.robustness.declaring import feasible_set
 
     if not step.definition.spec.predictions and not test.tabular.empty:
-        alone = (*_left_alone(step, test), *test.free)
-        feasible_set(step.definition.spec.adversary, test.features, left_alone=alone)
+        feasible_set(step.definition.spec.adversary, test.features, left_alone=_left_alone(step, test))
 
 
 def _screened(step: Step, sample: Sample | None, report: Any) -> Produced:

@@ -42,7 +42,8 @@ def measure_robustness(
         model: the trained model.
         subject: the model and the data, as they are on record.
         sample: the test data.
-        left_alone: columns that are not changed: nobody measures a person's sex or race a little differently.
+        left_alone: columns that are not changed: nobody measures a person's sex or race a little differently, and a text or an
+            image is not changed as a cell of a table is.
         extra_strengths: by perturbation, strengths to try besides the usual ones, because a policy limits them; those of
             ``constrained_attack`` are budgets.
         seed: of every draw; each perturbation and strength has its own stream.
@@ -53,7 +54,6 @@ def measure_robustness(
         InvalidSpec: the declaration of the adversary does not fit the sample.
     """
     before = model.decide(sample.features, sample.sensitive_features)
-    left_alone = (*left_alone, *sample.free)  # a text or an image is not changed as a cell of a table is
     scores: list[RobustnessScore] = []
     not_estimable: dict[str, str] = {}
     for perturbation, usual in STRENGTHS.items():

@@ -30,7 +30,7 @@ def reduce_texts(
     classes: int,
     seed: int,
 ) -> Reduction | None:
-    """What is left of rightly classified texts; None where no text was done with before the time was over.
+    """What is left of rightly classified texts; None where no text was done with.
 
     Args:
         attacker: builds and runs the recipe.
@@ -47,7 +47,11 @@ def reduce_texts(
             short = attacker.shortened(Job.of(RECIPE, text, int(label), seed))
         except OutOfTime:
             break
-        if short is None or decide(predict, [short], classes)[0] != label:  # it counts as it is
+        if short is None:  # the recipe broke, and says nothing about the text
+            continue
+        if (
+            decide(predict, [short], classes)[0] != label
+        ):  # what is left does not suffice when asked again: all of it does
             short = text
         before.append(len(text.split()))
         left.append(len(short.split()))
