@@ -165,10 +165,11 @@ def _in_robustness(check: RequiredCheck, report: RobustnessScores, levels: Level
 
 
 def _in_texts_and_prompts(check: RequiredCheck, report: RobustnessScores, levels: Levels) -> Finding:
-    """What texts and prompts do to a model; a model whose tables were changed reads none."""
+    """What texts and prompts do to a model; one of tables or images reads none."""
     texts = check.requirement.metric in TEXT_METRICS
-    if report.scores and (report.texts if texts else report.prompts) is None:
-        return nothing("the model reads tables, and no texts that anybody could change", report.n)
+    if (report.scores or report.images) and (report.texts if texts else report.prompts) is None:
+        reads = "images" if report.images else "tables"
+        return nothing(f"the model reads {reads}, and no texts that anybody could change", report.n)
     if texts:
         return find_in_texts(check, report.texts, levels)
     return find_in_prompts(check, report.prompts, levels)

@@ -38,6 +38,8 @@ def find_in_image_attack(check: RequiredCheck, report: ImageRobustness, levels: 
     if report.doubts:
         told = "; ".join(f"not shown that {doubt.name}: {doubt.says}" for doubt in report.doubts)
         return nothing(f"attack not credible: {told}", report.n)
+    if check.requirement.strength is None and not report.worst_case(norm):
+        return nothing(f"no distance of the kind {IN_WORDS[norm]} is tried: name some under `attacks.images`", report.n)
     epsilon = check.requirement.strength or max((point.epsilon for point in report.worst_case(norm)), default=0.0)
     found = report.at(norm, epsilon)
     if found is None:

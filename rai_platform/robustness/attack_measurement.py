@@ -19,10 +19,11 @@ from rai_platform.robustness.attack_report import (
 from rai_platform.robustness.credibility import credibility, without_limits
 from rai_platform.robustness.declaring import in_words
 from rai_platform.robustness.ensemble import ATTACKS, Searched, Target, search
-from rai_platform.robustness.feasible_set import SLACK, ChoiceAxis, FeasibleSet, Floats, Mask
+from rai_platform.robustness.feasible_set import SLACK, ChoiceAxis, FeasibleSet, Floats
 from rai_platform.robustness.oracle import BATCH
+from rai_platform.robustness.people import People
 from rai_platform.spec.adversary import Adversary
-from rai_platform.statistics.estimates import Proportion, paired_difference, weighted_proportion
+from rai_platform.statistics.estimates import Proportion, weighted_proportion
 from rai_platform.training.model import TrainedModel
 
 EXAMPLES = 3  # people shown of each direction
@@ -67,7 +68,7 @@ def measure_constrained_attack(
         unlimited = without_limits(target, queries=adversary.queries, seed=seed)
     except UnscorableRows as error:
         return ConstrainedAttack(not_possible=error.message)
-    people = sample.take(drawn)
+    people = People.of(sample).take(drawn)
     curve = tuple(
         _attacked(target, people, attack, costs, budget)
         for attack, costs in _costs(searched).items()
@@ -77,9 +78,9 @@ def measure_constrained_attack(
     exhausted = _exhausted(searched) if efforts else None
     return ConstrainedAttack(
         not_possible=None,
-        n=people.n,
+        n=len(drawn),
         queries=adversary.queries,
-        accuracy=weighted_proportion(target.right, people.weight, people.cluster),
+        accuracy=people.share(target.right),
         curve=curve,
         efforts=efforts,
         exhausted=exhausted,
@@ -97,31 +98,17 @@ def _costs(searched: Mapping[Attack, Searched]) -> dict[Attack, Floats]:
     return costs | {"worst_case": np.min(list(costs.values()), axis=0)}
 
 
-def _attacked(target: Target, people: Sample, attack: Attack, costs: Floats, budget: float) -> AttackedAccuracy:
+def _attacked(target: Target, people: People, attack: Attack, costs: Floats, budget: float) -> AttackedAccuracy:
     turned = costs <= budget + SLACK
     right, stands = target.right, target.right & ~turned
-
-    def share(of: Mask, among: Mask) -> Proportion:
-        return weighted_proportion(
-            of[among],
-            None if people.weight is None else people.weight[among],
-            None if people.cluster is None else people.cluster[among],
-        )
-
-    groups = {
-        str(feature): people.sensitive_features[feature].to_numpy(object) for feature in people.sensitive_features
-    }
     asked = {name: right & (target.decided == decision) for name, decision in DIRECTIONS.items()}
     return AttackedAccuracy(
         attack=attack,
         budget=budget,
-        accuracy=share(stands, np.ones(people.n, dtype=bool)),
-        drop=paired_difference(right, stands, people.weight, people.cluster),
-        by_group={
-            feature: {str(group): share(stands, told == group) for group in sorted(set(told))}
-            for feature, told in groups.items()
-        },
-        turned={name: share(turned, among) for name, among in asked.items() if among.any()},
+        accuracy=people.share(stands),
+        drop=people.drop(right, stands),
+        by_group=people.by_group(stands),
+        turned={name: people.take(among).share(turned[among]) for name, among in asked.items() if among.any()},
     )
 
 

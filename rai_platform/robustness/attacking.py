@@ -80,6 +80,8 @@ def _on_images(
         classes=class_names(model, sample),
         sensitive_features=sample.sensitive_features,
         row_key=sample.row_key,
+        weight=sample.weight,
+        cluster=sample.cluster,
         seed=seed,
         epsilons={
             "linf": sorted({*asked.images.linf, *extra.get("linf_attack", set())}),
@@ -98,7 +100,8 @@ def _predicting(model: TrainedModel, sample: Sample) -> Any:
     name = sample.free[0]
 
     def predict(texts: list[str]) -> npt.NDArray[np.float64]:
-        return model.probabilities(pd.DataFrame({name: pd.Series(list(texts), dtype=object)}))
+        inputs = model.encode(pd.DataFrame({name: pd.Series(list(texts), dtype=object)}))
+        return model.deciding_chances_encoded(inputs)
 
     return predict
 
@@ -117,8 +120,10 @@ def _on_texts(
         classes=class_names(model, sample),
         sensitive_features=sample.sensitive_features,
         row_key=sample.row_key,
+        weight=sample.weight,
+        cluster=sample.cluster,
         seed=seed,
-        recipes=asked.texts.recipes or DEFAULT,
+        recipes=DEFAULT if asked.texts.recipes is None else asked.texts.recipes,
         examples=asked.texts.examples,
         query_budget=asked.texts.queries,
         time_budget=asked.texts.seconds,
@@ -129,11 +134,9 @@ def _on_texts(
     )
 
 
-def _on_prompts(model: TrainedModel, sample: Sample, asked: Attacks, seed: int) -> PromptRobustness | None:
+def _on_prompts(model: TrainedModel, sample: Sample, asked: Attacks, seed: int) -> PromptRobustness:
     from rai_platform.robustness.prompts.garak import read_garak
 
-    if asked.guard is None and asked.endpoint is None and asked.garak is None:
-        return None
     found = PromptRobustness(imported=() if asked.garak is None else read_garak(Path(asked.garak)))
     if asked.guard is not None:
         from rai_platform.robustness.prompts.guarding import measure_guard

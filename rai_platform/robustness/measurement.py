@@ -4,12 +4,12 @@ from collections.abc import Collection, Mapping
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from rai_platform.data.sample import Sample
 from rai_platform.errors import UnscorableRows
 from rai_platform.robustness.attack_measurement import measure_constrained_attack
 from rai_platform.robustness.attack_report import ConstrainedAttack
+from rai_platform.robustness.people import People
 from rai_platform.robustness.perturbations import PERTURB, STRENGTHS, can_change, signed, stream, touched_columns
 from rai_platform.robustness.report import (
     NO_COLUMN,
@@ -21,7 +21,6 @@ from rai_platform.robustness.report import (
 )
 from rai_platform.spec.adversary import Adversary
 from rai_platform.spec.subject import Subject
-from rai_platform.statistics.estimates import Proportion, paired_difference, weighted_proportion
 from rai_platform.training.model import TrainedModel
 
 
@@ -76,7 +75,7 @@ def measure_robustness(
         subject=subject,
         not_possible=None,
         n=sample.n,
-        untouched=weighted_proportion(before == sample.y_true, sample.weight, sample.cluster),
+        untouched=People.of(sample).share(before == sample.y_true),
         scores=tuple(scores),
         not_estimable=not_estimable,
         left_alone=left_alone,
@@ -124,30 +123,12 @@ def _score(
     after: npt.NDArray[np.int8],
     sample: Sample,
 ) -> RobustnessScore:
-    right = after == sample.y_true
+    right, people = after == sample.y_true, People.of(sample)
     return RobustnessScore(
         perturbation=perturbation,
         strength=strength,
-        accuracy=weighted_proportion(right, sample.weight, sample.cluster),
-        drop=paired_difference(before == sample.y_true, right, sample.weight, sample.cluster),
-        flipped=weighted_proportion(before != after, sample.weight, sample.cluster),
-        by_group={
-            str(feature): _by_group(right, sample.sensitive_features[feature], sample.weight, sample.cluster)
-            for feature in sample.sensitive_features
-        },
+        accuracy=people.share(right),
+        drop=people.drop(before == sample.y_true, right),
+        flipped=people.share(before != after),
+        by_group=people.by_group(right),
     )
-
-
-def _by_group(
-    right: npt.NDArray[np.bool_],
-    groups: pd.Series,
-    weight: npt.NDArray[np.float64] | None,
-    cluster: npt.NDArray[np.int64] | None,
-) -> dict[str, Proportion]:
-    found = {}
-    for group in sorted(set(groups)):
-        member = (groups == group).to_numpy()
-        found[str(group)] = weighted_proportion(
-            right[member], *(None if each is None else each[member] for each in (weight, cluster))
-        )
-    return found

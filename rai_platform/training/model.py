@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from scipy.special import expit, logit
 
 from rai_platform.data.images import unpack
 from rai_platform.data.sample import joined
@@ -16,6 +17,8 @@ from rai_platform.training.estimators import chances_of_classes, positive_scores
 from rai_platform.training.manifest import Feature, GroupThresholds, Manifest, ThresholdStep
 
 PREPROCESSING, REMOVAL, ESTIMATOR = "preprocessing", "removal", "estimator"
+LEAST_CHANCE = 1e-12
+TIE = 1e-6  # a chance this far from one half tells the decision, also in 32 bits
 Scores = npt.NDArray[np.float64]
 
 
@@ -82,6 +85,27 @@ class TrainedModel:
                 where=self.manifest.estimator,
             )
         return chances
+
+    def deciding_chances_encoded(self, inputs: Any) -> Scores:
+        """Chances (rows, classes) of what ``encode`` gives, of which the likeliest class is the decision; raises as ``score`` does.
+
+        Of two labels the score is moved so that the threshold lies at one half: along its log odds where it is a probability,
+        else along the score itself. An attack that follows them follows the decision that is released.
+        """
+        manifest = self.manifest
+        if manifest.classes:
+            return self.probabilities_encoded(inputs)
+        score, threshold = self.score_encoded(inputs), 0.5 if manifest.threshold is None else manifest.threshold
+        if not manifest.score_is_probability:
+            chance = expit(score - threshold)
+        elif threshold == 0.5:
+            chance = score
+        else:
+            inside = np.clip([score, np.full_like(score, threshold)], LEAST_CHANCE, 1 - LEAST_CHANCE)
+            chance = expit(logit(inside[0]) - logit(inside[1]))
+        selected = score >= threshold
+        chance = np.where(selected, np.maximum(chance, 0.5 + TIE), np.minimum(chance, 0.5 - TIE))
+        return np.column_stack([1 - chance, chance])
 
     def score_encoded(self, inputs: Any) -> Scores:
         """The score of what ``encode`` gives (rows,); raises as ``score`` does."""

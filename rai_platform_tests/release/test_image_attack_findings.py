@@ -70,6 +70,13 @@ def test_a_distance_that_was_not_tried_has_to_be(metric: str, strength: float) -
         found(check_of(metric, strength=strength), REPORT)
 
 
+def test_where_no_distance_of_a_kind_is_tried_making_it_again_would_not_help() -> None:
+    of_linf = tuple(point for point in made.images().curve if point.norm == "linf")
+    finding = found(check_of(L2), made.robustness(images=made.images(curve=of_linf)))
+    assert finding.value is None
+    assert "no distance of the kind L2 is tried" in finding.says
+
+
 def test_a_severity_that_was_not_tried_has_to_be() -> None:
     report = made.robustness(images=made.images(corruptions=made.images().corruptions[:2]))
     with pytest.raises(EvidenceMissing, match="corruptions of severity 3"):

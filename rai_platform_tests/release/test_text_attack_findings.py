@@ -95,6 +95,14 @@ def test_a_report_older_than_the_question_has_to_be_made_again(metric: str) -> N
         found(check_of(metric), report(scores=(), texts=None, prompts=None))
 
 
+@pytest.mark.parametrize("metric", ALL)
+def test_a_model_of_images_reads_no_texts_and_making_it_again_would_not_help(metric: str) -> None:
+    about_images = report(scores=(), texts=None, prompts=None, images=made.images())
+    assert (
+        found(check_of(metric), about_images).says == "the model reads images, and no texts that anybody could change"
+    )
+
+
 def test_a_part_that_was_not_measured_is_no_pass() -> None:
     for metric in PROMPT_METRICS:
         assert found(check_of(metric), report(prompts=PromptRobustness())).value is None

@@ -24,7 +24,8 @@ from rai_platform.robustness.images.report import (
     Picture,
 )
 from rai_platform.robustness.images.searched import Mask, Searched
-from rai_platform.statistics.estimates import Proportion, paired_difference, weighted_proportion
+from rai_platform.robustness.people import People
+from rai_platform.statistics.estimates import weighted_proportion
 
 if TYPE_CHECKING:
     from torch import nn
@@ -37,7 +38,7 @@ QUERIES = 1000  # questions about an image, of an attack that sees no gradients
 BATCH = 50  # images attacked at a time
 BY_DECISIONS = 50  # images for the attack that sees decisions alone, which learns least from a question
 TOGETHER = 10  # of these at a time: it holds as many copies of each as it asks questions in a step
-TRIED = 100  # images for the attack without limits
+TRIED = 100  # rightly classified images for the attack without limits
 EXAMPLES = 3  # images shown of each norm
 LEAST_CLASSES_OF_DLR = 3
 
@@ -60,6 +61,8 @@ def measure_image_robustness(
     workers: int = 1,
     device: str | None = None,
     progress: Callable[[int, int], None] | None = None,
+    weight: npt.NDArray[np.float64] | None = None,
+    cluster: npt.NDArray[np.int64] | None = None,
 ) -> ImageRobustness:
     """What becomes of accuracy when images, drawn by chance, are attacked, and when all of them are corrupted.
 
@@ -77,6 +80,8 @@ def measure_image_robustness(
         workers: processes, for more than one of which `torch.save` has to be able to write the network; nothing depends on it.
         device: of torch; CUDA where there is one, by default.
         progress: is told how many batches are done, and of how many.
+        weight: sampling weights (n,); None where all images count the same.
+        cluster: a number for the patient or writer that an image is of (n,); None where images are independent.
 
     Raises:
         UnsuitableData: images, labels and the rest do not fit each other or are not what they have to be.
@@ -88,6 +93,7 @@ def measure_image_robustness(
 
     labels, tried = labels.astype("int64"), _sorted(epsilons)
     _must_fit(images, labels, classes, sensitive_features, row_key)
+    everybody = People(sensitive_features=sensitive_features, weight=weight, cluster=cluster)
     where = device_for(device)
     still = frozen(network, where)
     with one_thread():
@@ -95,12 +101,12 @@ def measure_image_robustness(
         if logits.shape[1] != len(classes):
             raise UnscorableRows(f"expected logits of {len(classes)} classes, got {logits.shape[1]}")
         predicted = logits.argmax(axis=1).astype("int64")
-        corruptions = tuple(_corrupted(still, images, labels, predicted, sensitive_features, device=where, seed=seed))
+        corruptions = tuple(_corrupted(still, images, labels, predicted, everybody, device=where, seed=seed))
 
     drawn = np.random.default_rng([seed, zlib.crc32(b"images")]).permutation(len(images))[:budget]
     target = Target(network=still, images=images[drawn], labels=labels[drawn], predicted=predicted[drawn], device=where)
     right = target.predicted == target.labels
-    people = sensitive_features.iloc[drawn].reset_index(drop=True)
+    people = everybody.take(drawn)
     assaults = list(_assaults(tried, right, queries=queries, seed=seed))
     unlimited = {norm: _everything(norm, images.shape[1:], tried[norm]) for norm in tried}
     last = list(_last_assaults(unlimited, right, seed=seed))
@@ -120,7 +126,7 @@ def measure_image_robustness(
         n_corrupted=len(images),
         shape=cast("tuple[int, int, int]", tuple(images.shape[1:])),
         queries=queries,
-        accuracy=weighted_proportion(right, None),
+        accuracy=people.share(right),
         curve=curve,
         efforts=efforts,
         no_gradient=no_gradient,
@@ -190,11 +196,16 @@ def _assaults(tried: Mapping[Norm, tuple[float, ...]], right: Mask, *, queries: 
 
 
 def _last_assaults(unlimited: Mapping[Norm, float], right: Mask, *, seed: int) -> Iterator["Assault"]:
-    first = right & (np.arange(len(right)) < TRIED)
+    first = _first(right)
     for norm, epsilon in unlimited.items():
         for attack in ("apgd_ce", "apgd_dlr"):
             for number, rows in enumerate(_batches(first)):
                 yield _assault(attack, norm, (epsilon,), rows, number, queries=0, seed=seed)
+
+
+def _first(right: Mask) -> Mask:
+    """The images that attacks without limits are tried on (n,): the first that are classified rightly."""
+    return right & (np.cumsum(right) <= TRIED)
 
 
 def _assault(
@@ -265,21 +276,20 @@ def _searched(
     )
 
 
-def _curve(
-    searched: Searched, labels: Labels, classes: Sequence[str], people: pd.DataFrame
-) -> Iterator[AttackedImages]:
+def _curve(searched: Searched, labels: Labels, classes: Sequence[str], people: People) -> Iterator[AttackedImages]:
     right = searched.right
     for attack in searched.turned:
         tried = searched.tried[attack]
+        asked = people.take(tried)
         within, alone = searched.within(attack), searched.turned[attack]
         for number, epsilon in enumerate(searched.epsilons):
             yield AttackedImages(
                 attack=attack,
                 norm=searched.norm,
                 epsilon=epsilon,
-                accuracy=weighted_proportion((right & ~within[number])[tried], None),
-                as_found=weighted_proportion((right & ~alone[number])[tried], None),
-                drop=paired_difference(right[tried], (right & ~within[number])[tried], None),
+                accuracy=asked.share((right & ~within[number])[tried]),
+                as_found=asked.share((right & ~alone[number])[tried]),
+                drop=asked.drop(right[tried], (right & ~within[number])[tried]),
                 by_class={},
                 by_group={},
             )
@@ -291,24 +301,16 @@ def _curve(
             attack="worst_case",
             norm=searched.norm,
             epsilon=epsilon,
-            accuracy=weighted_proportion(stands, None),
-            as_found=weighted_proportion(right & ~alone[number], None),
-            drop=paired_difference(right, stands, None),
+            accuracy=people.share(stands),
+            as_found=people.share(right & ~alone[number]),
+            drop=people.drop(right, stands),
             by_class={
-                name: weighted_proportion(stands[np.equal(labels, label)], None)
+                name: people.take(np.equal(labels, label)).share(stands[np.equal(labels, label)])
                 for label, name in enumerate(classes)
                 if label in labels
             },
-            by_group=_by_group(stands, people),
+            by_group=people.by_group(stands),
         )
-
-
-def _by_group(succeeded: Mask, people: pd.DataFrame) -> dict[str, dict[str, Proportion]]:
-    told = {str(feature): people[feature].astype(str).to_numpy() for feature in people}
-    return {
-        feature: {group: weighted_proportion(succeeded[groups == group], None) for group in sorted(set(groups))}
-        for feature, groups in told.items()
-    }
 
 
 def _efforts(searched: Searched, done: Sequence[tuple["Assault", "Outcome"]]) -> Iterator[ImageEffort]:
@@ -334,12 +336,13 @@ def _efforts(searched: Searched, done: Sequence[tuple["Assault", "Outcome"]]) ->
 
 
 def _left(right: Mask, last: Sequence[tuple["Assault", "Outcome"]]) -> dict[Norm, float]:
-    """By norm, the accuracy that attacks without limits leave of the first images."""
+    """By norm, the share that attacks without limits leave of the images they are tried on."""
+    tried = _first(right)
     left: dict[Norm, Mask] = {}
     for assault, outcome in last:
-        stands = left.setdefault(assault.norm, right[:TRIED].copy())
+        stands = left.setdefault(assault.norm, tried.copy())
         stands[[row for row, turned in zip(assault.rows, outcome.turned[0], strict=True) if turned]] = False
-    return {norm: float(stands.mean()) for norm, stands in left.items()}
+    return {norm: float(stands[tried].mean()) for norm, stands in left.items()}
 
 
 def _examples(
@@ -401,7 +404,7 @@ def _corrupted(
     images: Images,
     labels: Labels,
     predicted: Labels,
-    people: pd.DataFrame,
+    people: People,
     *,
     device: str,
     seed: int,
@@ -420,7 +423,7 @@ def _corrupted(
                 corruption=corruption,
                 severity=severity,
                 parameter=in_words(corruption, severity),
-                accuracy=weighted_proportion(after, None),
-                drop=paired_difference(before, after, None),
-                by_group=_by_group(after, people),
+                accuracy=people.share(after),
+                drop=people.drop(before, after),
+                by_group=people.by_group(after),
             )

@@ -69,8 +69,8 @@ class Attacked:
             broken=sum(each.outcome == "broken" for each in attempts),
             skipped=int((~self.right).sum()),
             unconfirmed=sum(each.outcome == "succeeded" for each in attempts) - int(turned.sum()),
-            accuracy=weighted_proportion(self.right & ~self.turned[:, at], None),
-            success_rate=weighted_proportion(turned, None) if attempts else None,
+            accuracy=self.corpus.people.share(self.right & ~self.turned[:, at]),
+            success_rate=self.corpus.people.take(self.right).share(turned) if attempts else None,
             words_changed=float(np.mean(shares)) if shares else None,
             queries=float(np.mean([each.queries for each in attempts])) if attempts else None,
             cut_short=weighted_proportion(np.array([each.cut_short for each in attempts]), None) if attempts else None,
@@ -115,16 +115,11 @@ class Attacked:
         """Accuracy in the worst case by class."""
         labels = self.corpus.labels
         return {
-            name: weighted_proportion(self.stands[labels == number], None)
+            name: self.corpus.people.take(labels == number).share(self.stands[labels == number])
             for number, name in enumerate(self.corpus.classes)
             if (labels == number).any()
         }
 
     def by_group(self) -> dict[str, dict[str, Proportion]]:
         """Accuracy in the worst case by sensitive feature and group."""
-        features = self.corpus.sensitive_features
-        groups = {str(feature): features[feature].to_numpy(object) for feature in features}
-        return {
-            feature: {str(group): weighted_proportion(self.stands[told == group], None) for group in sorted(set(told))}
-            for feature, told in groups.items()
-        }
+        return self.corpus.people.by_group(self.stands)

@@ -52,7 +52,7 @@ class Attempt:
 
     Attributes:
         outcome: as the recipe says; nobody has asked a second time yet.
-        perturbed: the changed text; None where the attack failed.
+        perturbed: the changed text, or what is left of a reduced one; None where the attack failed.
         queries: questions to the model.
         words: of the text.
         words_changed: words of the text at whose place there is another.
@@ -109,25 +109,7 @@ class Attacker:
                 raise
             except Exception as error:
                 return self._broken(error)
-        return self._attempt(result)
-
-    def shortened(self, job: Job) -> str | None:
-        """What a recipe that reduces leaves of a text; None where it breaks.
-
-        Raises:
-            OutOfTime: the model is not asked any more.
-        """
-        self._scores, self._label = [], job.label
-        with quiet_and_offline():
-            try:
-                attack = self._attack_of(job)
-                self._textattack.shared.utils.set_seed(job.seed)
-                attack.clear_cache()
-                return str(attack.attack(job.text, job.label).perturbed_text())
-            except OutOfTime:
-                raise
-            except Exception:  # a recipe is anybody's code, and may raise anything
-                return None
+        return self._attempt(result, reduces=RECIPES[job.recipe].reduces)
 
     def _attack_of(self, job: Job) -> Any:
         key = (job.recipe, job.label)
@@ -142,13 +124,13 @@ class Attacker:
         self._scores += [float(each) for each in scores[:, self._label]]
         return scores
 
-    def _attempt(self, result: Any) -> Attempt:
-        succeeded = isinstance(result, self._textattack.attack_results.SuccessfulAttackResult)
+    def _attempt(self, result: Any, *, reduces: bool) -> Attempt:
+        succeeded = isinstance(result, self._textattack.attack_results.SuccessfulAttackResult) and not reduces
         before, after = result.original_result.attacked_text, result.perturbed_result.attacked_text
         queries = int(result.num_queries)
         return Attempt(
-            outcome="succeeded" if succeeded else "failed",
-            perturbed=after.text if succeeded else None,
+            outcome="reduced" if reduces else "succeeded" if succeeded else "failed",
+            perturbed=after.text if succeeded or reduces else None,
             queries=queries,
             words=len(before.words),
             words_changed=len(before.all_words_diff(after)) if succeeded else 0,

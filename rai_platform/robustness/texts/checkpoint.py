@@ -8,7 +8,7 @@ from pathlib import Path
 from rai_platform.errors import BadInput
 from rai_platform.robustness.texts.attempt import Attempt, Job
 
-FORMAT = 1  # of the file and of what an attempt means
+FORMAT = 2  # of the file and of what an attempt means
 
 
 class Checkpoint:
@@ -59,7 +59,9 @@ class Checkpoint:
         for line in lines:
             try:
                 told = json.loads(line)
-                self._done[told["key"]] = Attempt(**told["attempt"])
+                attempt = Attempt(**told["attempt"])
+                if attempt.outcome != "broken":  # what broke may have been a server that was away
+                    self._done[told["key"]] = attempt
             except (ValueError, TypeError, KeyError):  # the line that was being written when the process was killed
                 continue
         if lines[-1]:  # the next line must not go on where that one ended

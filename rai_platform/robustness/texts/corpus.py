@@ -8,6 +8,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from rai_platform.errors import BadInput
+from rai_platform.robustness.people import People
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,15 +19,15 @@ class Corpus:
         texts: (texts,).
         labels: their classes (texts,), from 0.
         classes: names.
-        sensitive_features: (texts, sensitive features); may have no columns.
         row_key: rows in the source (texts,).
+        people: who wrote them: groups, weights, clusters (texts,).
     """
 
     texts: list[str]
     labels: npt.NDArray[np.int64]
     classes: tuple[str, ...]
-    sensitive_features: pd.DataFrame
     row_key: npt.NDArray[np.int64]
+    people: People
 
     @classmethod
     def of(
@@ -37,6 +38,8 @@ class Corpus:
         classes: Sequence[str],
         sensitive_features: pd.DataFrame,
         row_key: npt.NDArray[np.int64],
+        weight: npt.NDArray[np.float64] | None = None,
+        cluster: npt.NDArray[np.int64] | None = None,
     ) -> "Corpus":
         """The texts, once everything about them fits.
 
@@ -62,8 +65,8 @@ class Corpus:
             texts=[str(text) for text in texts],
             labels=numbers.astype("int64"),
             classes=tuple(classes),
-            sensitive_features=sensitive_features,
             row_key=np.asarray(row_key),
+            people=People(sensitive_features=sensitive_features, weight=weight, cluster=cluster),
         )
 
     def take(self, rows: npt.NDArray[np.int64]) -> "Corpus":
@@ -72,6 +75,6 @@ class Corpus:
             texts=[self.texts[row] for row in rows],
             labels=self.labels[rows],
             classes=self.classes,
-            sensitive_features=self.sensitive_features.iloc[rows],
             row_key=self.row_key[rows],
+            people=self.people.take(rows),
         )

@@ -53,7 +53,7 @@ def credibility(
             passed=unconfirmed == 0,
             says=f"asked again, the model decided otherwise about {unconfirmed} of the changed texts"
             if unconfirmed
-            else "the model, asked again about every changed text alone, decided the same",
+            else "the model, asked again about every changed text, decided the same",
         ),
         unlimited.check,
         CredibilityCheck(

@@ -13,18 +13,17 @@ import pandas as pd
 from rai_platform.errors import BadInput
 from rai_platform.robustness.texts.asking import Predict, ask, decide
 from rai_platform.robustness.texts.attacked import Attacked
-from rai_platform.robustness.texts.attempt import Attacker, Job
+from rai_platform.robustness.texts.attempt import Job
 from rai_platform.robustness.texts.checkpoint import Checkpoint
 from rai_platform.robustness.texts.corpus import Corpus
 from rai_platform.robustness.texts.credibility import credibility
-from rai_platform.robustness.texts.loading import Progress, load_textattack, look_for_nltk_data, silent
+from rai_platform.robustness.texts.loading import Progress, look_for_nltk_data, silent
 from rai_platform.robustness.texts.recipes import DEFAULT, chosen
-from rai_platform.robustness.texts.reduction import RECIPE as REDUCTION
-from rai_platform.robustness.texts.reduction import reduce_texts
+from rai_platform.robustness.texts.reduction import reduction_of
 from rai_platform.robustness.texts.report import NotRun, Reduction, TextRobustness
 from rai_platform.robustness.texts.runner import Running, run
 from rai_platform.robustness.texts.unlimited import Unlimited, without_limits
-from rai_platform.statistics.estimates import Proportion, paired_difference, weighted_proportion
+from rai_platform.statistics.estimates import Proportion
 
 
 def measure_text_robustness(
@@ -47,6 +46,8 @@ def measure_text_robustness(
     cache: Path | None = None,
     progress: Progress = silent,
     clock: Callable[[], float] = time.monotonic,
+    weight: npt.NDArray[np.float64] | None = None,
+    cluster: npt.NDArray[np.int64] | None = None,
 ) -> TextRobustness:
     """What becomes of accuracy when recipes of TextAttack change texts, drawn by chance, to be classified wrongly.
 
@@ -73,11 +74,21 @@ def measure_text_robustness(
         cache: a folder to write to where the home folder does not do.
         progress: told what is going on.
         clock: seconds that pass.
+        weight: sampling weights (texts,); None where all texts count the same.
+        cluster: a number for the person or thread that a text is of (texts,); None where texts are independent.
 
     Raises:
         BadInput: there is no such recipe, the arguments do not fit each other, or the model gives no probabilities.
     """
-    corpus = Corpus.of(texts, labels, classes=classes, sensitive_features=sensitive_features, row_key=row_key)
+    corpus = Corpus.of(
+        texts,
+        labels,
+        classes=classes,
+        sensitive_features=sensitive_features,
+        row_key=row_key,
+        weight=weight,
+        cluster=cluster,
+    )
     _must_be_positive(examples=examples, query_budget=query_budget, workers=workers)
     if checkpoint is not None and not model_digest:
         raise BadInput(
@@ -85,7 +96,7 @@ def measure_text_robustness(
         )
     started = clock()
     look_for_nltk_data(nltk_data)
-    attackers, not_run = chosen(recipes)
+    attackers, reducers, not_run = chosen(recipes)
     if not attackers:
         return TextRobustness(not_possible=_none_can_run(recipes, not_run), not_run=not_run)
     drawn = np.random.default_rng([seed, zlib.crc32(b"texts")]).permutation(len(corpus.texts))[:examples]
@@ -109,7 +120,7 @@ def measure_text_robustness(
         progress=progress,
     )
     jobs = [
-        [Job.of(recipe.name, text, int(label), seed) for recipe in attackers] if attacked else []
+        [Job.of(recipe.name, text, int(label), seed) for recipe in (*attackers, *reducers)] if attacked else []
         for text, label, attacked in zip(sample.texts, sample.labels, right, strict=True)
     ]
     run([each for each in jobs if each], done, running, workers=workers)
@@ -122,27 +133,16 @@ def measure_text_robustness(
             time_budget=time_budget,
             not_run=not_run,
         )
+    completed = [[each for each in found if each] for found in attempts[:finished]]
+    shortened = [found[len(attackers) :] for found in completed]
     attacked = Attacked(
         corpus=sample.take(np.arange(finished)),
         recipes=attackers,
         right=right[:finished],
-        attempts=[[each for each in found if each] for found in attempts[:finished]],
+        attempts=[found[: len(attackers)] for found in completed],
         predict=predict,
     )
-    reduction = None
-    if REDUCTION in recipes:
-        progress("looking for the shortest texts that keep the decision")
-        textattack = load_textattack(nltk_data=tuple(nltk_data), cache=cache, progress=progress)
-        kept = np.flatnonzero(attacked.right)
-        reduction = reduce_texts(
-            Attacker(textattack, running.asked, query_budget=query_budget),
-            predict,
-            [attacked.corpus.texts[row] for row in kept],
-            [int(attacked.corpus.labels[row]) for row in kept],
-            [int(attacked.corpus.row_key[row]) for row in kept],
-            classes=count,
-            seed=seed,
-        )
+    reduction = reduction_of(attacked.corpus, shortened, predict) if reducers else None
     unlimited = without_limits(
         predict, attacked.corpus.texts, attacked.corpus.labels, classes=count, vocabulary=corpus.texts
     )
@@ -169,17 +169,18 @@ def _report(
 ) -> TextRobustness:
     stands, right = attacked.stands, attacked.right
     results = tuple(attacked.result(at) for at in range(len(attacked.recipes)))
-    worst, exhausted, unmoved = weighted_proportion(stands, None), attacked.exhausted(), attacked.unmoved()
+    people = attacked.corpus.people
+    worst, exhausted, unmoved = people.share(stands), attacked.exhausted(), attacked.unmoved()
     return TextRobustness(
         not_possible=None,
         n=len(stands),
         left_out=int(left_out.successes),
         query_budget=query_budget,
         time_budget=time_budget,
-        accuracy=weighted_proportion(right, None),
+        accuracy=people.share(right),
         worst_case=worst,
-        drop=paired_difference(right, stands, None),
-        success_rate=weighted_proportion(~stands[right], None) if right.any() else None,
+        drop=people.drop(right, stands),
+        success_rate=people.take(right).share(~stands[right]) if right.any() else None,
         recipes=results,
         by_class=attacked.by_class(),
         by_group=attacked.by_group(),

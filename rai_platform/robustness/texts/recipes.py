@@ -128,8 +128,8 @@ RECIPES = {recipe.name: recipe for recipe in _ALL}
 DEFAULT = ("deepwordbug", "pruthi", "pwws", "textfooler", "textbugger", "bae", "input-reduction")
 
 
-def chosen(names: Sequence[str]) -> tuple[tuple[Recipe, ...], tuple[NotRun, ...]]:
-    """The recipes that were asked for, attack and can run, and every other that was not asked for or cannot, with the reason.
+def chosen(names: Sequence[str]) -> tuple[tuple[Recipe, ...], tuple[Recipe, ...], tuple[NotRun, ...]]:
+    """Of the recipes that were asked for and can run those that attack, and those that reduce; and every other with the reason.
 
     Raises:
         BadInput: there is no recipe of that name, or none was asked for.
@@ -146,10 +146,11 @@ def chosen(names: Sequence[str]) -> tuple[tuple[Recipe, ...], tuple[NotRun, ...]
     for recipe in RECIPES.values():
         why = why_not(recipe)
         if recipe.name in names and why is None:
-            runs.extend([] if recipe.reduces else [recipe])
+            runs.append(recipe)
         else:
             not_run.append(why or NotRun(recipe=recipe.name, because=NOT_ASKED, get=None))
-    return tuple(runs), tuple(not_run)
+    attack, reduce = (tuple(each for each in runs if each.reduces == reduces) for reduces in (False, True))
+    return attack, reduce, tuple(not_run)
 
 
 def why_not(recipe: Recipe) -> NotRun | None:

@@ -11,59 +11,43 @@ from collections.abc import Sequence
 import numpy as np
 
 from rai_platform.robustness.texts.asking import Predict, decide
-from rai_platform.robustness.texts.attempt import Attacker, Job, OutOfTime
+from rai_platform.robustness.texts.attempt import Attempt
+from rai_platform.robustness.texts.corpus import Corpus
 from rai_platform.robustness.texts.report import ReducedText, Reduction
-from rai_platform.statistics.estimates import weighted_proportion
 
-RECIPE = "input-reduction"
 FEW = 2  # words that are left
 SHOWN = 3
 
 
-def reduce_texts(
-    attacker: Attacker,
-    predict: Predict,
-    texts: Sequence[str],
-    labels: Sequence[int],
-    row_key: Sequence[int],
-    *,
-    classes: int,
-    seed: int,
-) -> Reduction | None:
-    """What is left of rightly classified texts; None where no text was done with.
+def reduction_of(corpus: Corpus, attempts: Sequence[Sequence[Attempt]], predict: Predict) -> Reduction | None:
+    """What is left of rightly classified texts; None where nothing can be said of any.
 
     Args:
-        attacker: builds and runs the recipe.
-        predict: the model.
-        texts: rightly classified ones (texts,).
-        labels: their classes (texts,).
-        row_key: rows in the source (texts,).
-        classes: how many there are.
-        seed: of every draw.
+        corpus: the texts (texts,).
+        attempts: of the recipe that reduces, by text; empty for one that is not classified rightly.
+        predict: the model, which is asked again about what is left: where that does not suffice, all of the text does.
     """
-    before, left, few, shown = [], [], [], []
-    for text, label, row in zip(texts, labels, row_key, strict=True):
-        try:
-            short = attacker.shortened(Job.of(RECIPE, text, int(label), seed))
-        except OutOfTime:
-            break
-        if short is None:  # the recipe broke, and says nothing about the text
-            continue
-        if (
-            decide(predict, [short], classes)[0] != label
-        ):  # what is left does not suffice when asked again: all of it does
-            short = text
-        before.append(len(text.split()))
-        left.append(len(short.split()))
-        few.append(left[-1] <= FEW)
-        shown.append(ReducedText(row_key=int(row), label=int(label), text=text, left=short))
-    if not before:
+    left = {row: found[0].perturbed for row, found in enumerate(attempts) if found and found[0].perturbed is not None}
+    if not left:
         return None
-    shown.sort(key=lambda each: (len(each.left.split()) / max(len(each.text.split()), 1), each.row_key))
+    rows = np.array(list(left))
+    stands = decide(predict, [str(text) for text in left.values()], len(corpus.classes)) == corpus.labels[rows]
+    kept = [
+        ReducedText(
+            row_key=int(corpus.row_key[row]),
+            label=int(corpus.labels[row]),
+            text=corpus.texts[row],
+            left=str(left[row]) if suffices else corpus.texts[row],
+        )
+        for row, suffices in zip(rows, stands, strict=True)
+    ]
+    words = np.array([len(each.text.split()) for each in kept])
+    words_left = np.array([len(each.left.split()) for each in kept])
+    order = np.lexsort((corpus.row_key[rows], words_left / np.maximum(words, 1)))
     return Reduction(
-        n=len(before),
-        words=float(np.mean(before)),
-        words_left=float(np.mean(left)),
-        few=weighted_proportion(np.array(few), None),
-        examples=tuple(shown[:SHOWN]),
+        n=len(kept),
+        words=float(words.mean()),
+        words_left=float(words_left.mean()),
+        few=corpus.people.take(rows).share(words_left <= FEW),
+        examples=tuple(kept[place] for place in order[:SHOWN]),
     )

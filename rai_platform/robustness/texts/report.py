@@ -6,7 +6,7 @@ from typing import Literal
 from rai_platform.robustness.attack_report import CredibilityCheck
 from rai_platform.statistics.estimates import PairedDifference, Proportion
 
-Outcome = Literal["succeeded", "failed", "broken"]
+Outcome = Literal["succeeded", "failed", "broken", "reduced"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -81,6 +81,35 @@ def test_enough_texts_make_it_credible(reviews: Reviews):
     assert report.worst_case.value < 0.5 < report.accuracy.value
 
 
+def test_few_words_that_suffice_suffice_when_asked_again(reviews: Reviews, tmp_path):
+    kept = tmp_path / "kept.jsonl"
+    recipes = ("deepwordbug", "input-reduction")
+    report = reviews.measured(examples=30, recipes=recipes, model_digest="m", checkpoint=kept)
+    reduction = report.reduction
+    assert [each.recipe for each in report.recipes] == ["deepwordbug"], "it takes no accuracy away"
+    assert reduction.n == report.accuracy.successes
+    assert 1 <= reduction.words_left < reduction.words / 2
+    for each in reduction.examples:
+        assert each.text == reviews.texts[each.row_key - 1000]
+        assert reviews.predict([each.left])[0].argmax() == each.label
+        assert len(each.left.split()) < len(each.text.split())
+    before = kept.read_text()
+    again = reviews.measured(examples=30, recipes=recipes, model_digest="m", checkpoint=kept)
+    assert again.reduction == reduction
+    assert kept.read_text() == before, "nothing was reduced a second time"
+    assert reviews.measured(examples=30, recipes=("deepwordbug",)).reduction is None
+
+
+def test_what_broke_is_tried_again_and_what_was_done_is_not(reviews: Reviews, tmp_path):
+    kept = tmp_path / "kept.jsonl"
+    asked = {"examples": 20, "recipes": ("deepwordbug",), "model_digest": "m", "checkpoint": kept}
+    expected = reviews.measured(**asked)
+    lines = [json.loads(line) for line in kept.read_text().splitlines()]
+    lines[0]["attempt"] |= {"outcome": "broken", "perturbed": None, "told": "the server was away"}
+    kept.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert reviews.measured(**asked) == expected
+
+
 @pytest.mark.parametrize("count", [12, pytest.param(200, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("recipe", ["deepwordbug", "pwws"])
 def test_the_results_are_those_of_textattack_itself(reviews: Reviews, tmp_path, recipe, count):
@@ -281,11 +310,11 @@ def _subclasses(kind):
 def test_what_is_missing_is_looked_for_and_how_to_get_it_is_told(reviews: Reviews, tmp_path, monkeypatch):
     load_textattack(nltk_data=[reviews.nltk_data])
     monkeypatch.setenv("TA_CACHE_DIR", str(tmp_path))
-    missing = {each.recipe: each for each in chosen(["iga", "pso"])[1]}
+    missing = {each.recipe: each for each in chosen(["iga", "pso"])[2]}
     assert missing["iga"].because == "missing on this machine: counter-fitted word vectors"
     assert "paragramcf" in missing["iga"].get
     (tmp_path / "word_embeddings" / "paragramcf").mkdir(parents=True)
-    runs, not_run = chosen(["iga", "pso"])
+    runs, _, not_run = chosen(["iga", "pso"])
     assert [recipe.name for recipe in runs] == ["iga"]
     assert "HowNet" in {each.recipe: each for each in not_run}["pso"].because
 
