@@ -62,13 +62,18 @@ class Sample:
         """The features that are numbers and categories (rows, features)."""
         return self.features.drop(columns=list(self.free))
 
-    def one_against_rest(self) -> Self:
-        """The sample with two labels: the one that is selected, or the commonest where none is, and all others together."""
+    @property
+    def set_apart(self) -> int:
+        """The number of the label that is set against the rest: the one that is selected, or the commonest where none is."""
         import numpy as np
 
+        return int(np.bincount(self.y_true).argmax()) if self.positive is None else self.positive
+
+    def one_against_rest(self) -> Self:
+        """The sample with two labels: the one that is selected, or the commonest where none is, and all others together."""
         if not self.classes:
             return self
-        one = int(np.bincount(self.y_true).argmax()) if self.positive is None else self.positive
+        one = self.set_apart
         return dataclasses.replace(self, y_true=(self.y_true == one).astype("int8"), classes=(), positive=1)
 
     @property

@@ -53,6 +53,8 @@ class OutputOfDecision:
             return np.asarray(chances[at])
         if self._network is not None:
             logits = self._network.logits(inputs)
+            if columns := self._model.manifest.class_columns:
+                logits = logits[:, list(columns)]
             own = logits[at].copy()
             logits[at] = -np.inf
             return np.asarray(own - np.logaddexp.reduce(logits, axis=1))

@@ -64,7 +64,7 @@ def explain(
             code_version=code_version,
         )
     if model.manifest.classes:
-        model = dataclasses.replace(model, focus=_focus(sample))
+        model, sample = dataclasses.replace(model, focus=sample.set_apart), sample.one_against_rest()
     rng = np.random.default_rng(seed)
     method = method_for(model)
     # A text is read anew for every mixture.
@@ -124,11 +124,6 @@ def _explain_whole(
         images=found.images,
         texts=found.texts,
     )
-
-
-def _focus(sample: Sample) -> int:
-    """The number of the class whose chance is explained: the one that is selected, or the commonest where none is."""
-    return int(np.bincount(sample.y_true).argmax()) if sample.positive is None else sample.positive
 
 
 def _strongest_first(found: Attributions, explained: Sample) -> Integers:

@@ -81,8 +81,10 @@ def _transformer(found: Path, told: Any, uri: str, where: str) -> BroughtFile:
     """A classifier of texts that transformers wrote, as tensors: its weights, configuration and tokenizer."""
     from rai_platform.training.networks import TransformerClassifier
 
+    if not isinstance(told, dict):
+        raise UnreadableData(f"{MLMODEL} is not what MLflow writes", where=where)
     with TemporaryDirectory() as together:
-        for part in (str(dict(told).get("model_binary", "model")), "components/tokenizer"):
+        for part in (str(told.get("model_binary", "model")), "components/tokenizer"):
             folder = (found / part).resolve()
             if folder.is_relative_to(found.resolve()) and folder.is_dir():
                 shutil.copytree(folder, together, dirs_exist_ok=True)
@@ -90,7 +92,7 @@ def _transformer(found: Path, told: Any, uri: str, where: str) -> BroughtFile:
             classifier = TransformerClassifier.as_it_is(Path(together))
         except UnusableEstimator as error:
             raise UnusableEstimator(error.message, where=where) from None
-        library = f"transformers {dict(told).get('transformers_version', '')}".strip()
+        library = f"transformers {told.get('transformers_version', '')}".strip()
         return BroughtFile(content=classifier.to_safetensors(), format="safetensors", uri=uri, library=library)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from pydantic import TypeAdapter, ValidationError
 
+from rai_platform.data.images import as_images
 from rai_platform.errors import TamperedArtifact, UnsuitableData
 from rai_platform.registry.release import CERTIFICATE
 from rai_platform.release.certificate import read_certificate
@@ -36,6 +37,10 @@ class ReleasedModel:
 
     def predict(self, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:  # noqa: ARG002 - MLflow passes it
         """``score`` and ``decision`` for every row; of several classes, the label decided for and the chance of each."""
+        for feature in self._model.manifest.features:
+            if feature.kind == "image" and feature.name in model_input:
+                images = as_images(model_input[feature.name], where=feature.name)
+                model_input = model_input.assign(**{feature.name: images})
         classes = self._model.manifest.classes
         if classes:
             chances = pd.DataFrame(

@@ -12,9 +12,10 @@ from rai_platform.data.sample import Sample
 from rai_platform.errors import BadInput, InvalidSpec, TamperedArtifact, UnusableEstimator
 from rai_platform.spec.reading import ModelDefinition
 from rai_platform.store import ContentStore
-from rai_platform.training.acceptance import must_answer_each_person_alone
+from rai_platform.training.acceptance import COMPARED_ROWS, must_answer_each_person_alone
 from rai_platform.training.candidate import Candidate, FileFormat, ModelFile
 from rai_platform.training.candidates import recorded_versions
+from rai_platform.training.estimators import chances_of_classes
 from rai_platform.training.fitting import features_of
 from rai_platform.training.formats import content_digest, read_part
 from rai_platform.training.loading import model_digest
@@ -126,12 +127,25 @@ def bring_candidate(
     )
     try:
         ties = must_answer_each_person_alone(model, sample)
+        if is_probability:
+            _must_give_chances(model, sample)
     except BadInput as error:
         columns = ", ".join(map(str, sample.features))
         raise type(error)(
             f"{error.message}; it was given the columns {columns}", where=f"model.uri, {asked.uri}"
         ) from None
     return dataclasses.replace(candidate, warnings=ties), model
+
+
+def _must_give_chances(model: TrainedModel, sample: Sample) -> None:
+    """Refuses what has the methods of a classifier and answers with something else, as trees that were grown for a number do."""
+    few = sample.take(np.arange(min(sample.n, COMPARED_ROWS)))
+    chances = chances_of_classes(model.estimators[0], model.encode(few.features))
+    if (chances < 0).any() or (chances > 1).any() or not np.allclose(chances.sum(axis=1), 1, atol=1e-3):
+        raise UnusableEstimator(
+            f"expected a classifier's chances, which lie between 0 and 1 and add up to 1, got numbers from {chances.min():.3g} to "
+            f"{chances.max():.3g}"
+        )
 
 
 def _known_labels(estimator: Any, named: tuple[Any, ...] | None) -> list[str]:

@@ -98,12 +98,26 @@ def _asked(spec: ModelSpec) -> Estimator:
 def _encoded(estimator: Any, asked: Estimator, sample: Sample) -> tuple[dict[str, Any], Any, list[str] | None]:
     """The preprocessing as a part, what it gives, and the feature behind each of its columns; the table where there is none."""
     features = features_of(sample)
+    if getattr(estimator, "reads_texts", False):
+        _must_be_one_text(features, asked)
     text = next((feature.name for feature in features if feature.kind == "text"), None)
     if builds_own_preprocessing(estimator, asked) or any(feature.kind == "image" for feature in features):
         return {}, as_read(sample.features, features, estimator), None
     preprocessing = build_preprocessing(sample.features, text=text, vectorizer=asked.vectorizer)
     inputs = preprocessing.fit_transform(sample.features)
     return {PREPROCESSING: preprocessing}, inputs, None if text else encoded_columns(preprocessing)
+
+
+def _must_be_one_text(features: tuple[Feature, ...], asked: Estimator) -> None:
+    if [feature.kind for feature in features] != ["text"]:
+        raise UnusableEstimator(
+            "it reads one text and nothing else: name it as `data.text`, and leave out `data.features`",
+            where="estimator.type",
+        )
+    if asked.vectorizer:
+        raise UnusableEstimator(
+            "it reads texts by itself: leave out `estimator.vectorizer`", where="estimator.vectorizer"
+        )
 
 
 def features_of(sample: Sample) -> tuple[Feature, ...]:

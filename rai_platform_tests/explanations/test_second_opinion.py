@@ -101,3 +101,31 @@ def test_where_there_is_no_order_there_is_no_opinion(rows: int, weights: tuple[f
     model = weighing(sample, weights)
     told = measure_second_opinion(model, attributions_of(model, sample), sample, rng=np.random.default_rng(0))
     assert told == why
+
+
+def test_of_several_classes_the_second_opinion_is_about_the_class_that_is_explained() -> None:
+    from rai_platform.data.preparation import prepare_data
+    from rai_platform.explanations.measurement import explain
+    from rai_platform.spec.model import ModelSpec
+    from rai_platform.spec.subject import Subject
+    from rai_platform.training.fitting import fit_model
+
+    spec = ModelSpec.model_validate(
+        {
+            "name": "flowers",
+            "owners": ["team:tests"],
+            "intended_use": "A test.",
+            "out_of_scope": "Everything else.",
+            "data": {"source": "sklearn:iris", "target": "target", "classes": "all", "positive_label": 2},
+            "split": {"test_size": 0.6},
+            "estimator": {"type": "sklearn.linear_model.LogisticRegression", "params": {"max_iter": 500}},
+        }
+    )
+    prepared = prepare_data(spec)
+    assert prepared.training is not None
+    model, _ = fit_model(spec, prepared.training)
+    subject = Subject(model_digest="m", data_digest=prepared.test.digest)
+    report = explain(model, subject, prepared.test, seed=0, code_version="1")
+    assert report.importance[0].feature.startswith("petal")
+    assert report.examination is not None
+    assert report.examination.measured["second_opinion_agreement"].value > 0

@@ -1,5 +1,6 @@
 """Models of images and of texts, from the YAML through the same graph to production, and out of MLflow again."""
 
+import io
 from pathlib import Path
 from typing import Any
 
@@ -7,8 +8,10 @@ import mlflow.pyfunc
 import numpy as np
 import pytest
 import yaml
+from PIL import Image
 
 from rai_platform.card.document import ModelCard
+from rai_platform.data.images import unpack
 from rai_platform.data.preparation import prepare_data
 from rai_platform.robustness.report import RobustnessScores
 from rai_platform.spec.model import ASSETS
@@ -53,6 +56,13 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> World:
     result = world.run("digits")
     assert result.success, told(result)
     return world
+
+
+def encoded(pixels: np.ndarray) -> bytes:
+    """An image as the file that a caller would have."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels.squeeze(-1)).save(buffer, "PNG")
+    return buffer.getvalue()
 
 
 def value_of(world: World, name: str, asset: str) -> Any:
@@ -115,6 +125,10 @@ def test_a_released_network_is_loaded_from_mlflow_and_decides_the_same(
     assert answered["decision"].tolist() == [test.classes[number] for number in predictions.y_pred]
     chances = answered.drop(columns="decision").to_numpy()
     assert np.allclose(chances, predictions.y_proba, atol=1e-6)
+    as_pictures = test.features.head(20).assign(
+        image=[encoded(each) for each in unpack(test.features["image"].head(20), where="")]
+    )
+    assert released.predict(as_pictures)["decision"].tolist() == answered["decision"].head(20).tolist()
     files = {path.suffix for path in digits.settings.home.rglob("*") if path.is_file() and "mlartifacts" in str(path)}
     assert not files & {".pkl", ".pickle", ".pt", ".pth", ".joblib"}
 

@@ -1,5 +1,6 @@
 """Boosted trees in their own formats, and models out of MLflow: taken where reading runs no code, refused where it would."""
 
+import json
 import shutil
 import warnings
 from collections.abc import Iterator
@@ -41,6 +42,7 @@ from rai_platform_tests.training.lending import definition_of
 
 CANCER, CANCER_LABEL = load_breast_cancer(return_X_y=True, as_frame=True)
 FLOWERS, FLOWER_LABEL = load_iris(return_X_y=True, as_frame=True)
+GUARDED, TEXTS = "generator:prompts?rows=300", {"target": "injection", "text": "text"}
 QUIET = {"pip_requirements": ["scikit-learn"]}
 
 
@@ -85,13 +87,16 @@ def bring(spec: ModelSpec, store: ContentStore) -> tuple[TrainedModel, pd.DataFr
     return load_model(candidate, store), prepared.test.features
 
 
-def a_linear_graph(weights: np.ndarray, offsets: np.ndarray) -> onnx.ModelProto:
-    """Logits of a linear model, as a network is exported."""
+def a_linear_graph(weights: np.ndarray, offsets: np.ndarray, *, end: str | None = None) -> onnx.ModelProto:
+    """Logits of a linear model, as a network is exported; or what an operator at the end makes of them."""
+    nodes = [helper.make_node("Gemm", ["rows", "weights", "offsets"], ["logits"])]
+    if end is not None:
+        nodes += [helper.make_node(end, ["logits"], ["ended"]), helper.make_node("Identity", ["ended"], ["answer"])]
     graph = helper.make_graph(
-        [helper.make_node("Gemm", ["rows", "weights", "offsets"], ["logits"])],
+        nodes,
         "linear",
         [helper.make_tensor_value_info("rows", TensorProto.FLOAT, [None, weights.shape[0]])],
-        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, [None, weights.shape[1]])],
+        [helper.make_tensor_value_info("answer" if end else "logits", TensorProto.FLOAT, [None, weights.shape[1]])],
         [
             helper.make_tensor("weights", TensorProto.FLOAT, weights.shape, weights.ravel().tolist()),
             helper.make_tensor("offsets", TensorProto.FLOAT, offsets.shape, offsets.ravel().tolist()),
@@ -188,12 +193,27 @@ def test_boosted_trees_are_taken(save, fitted, tmp_path, store):
     assert np.allclose(model.score(features), fitted.predict_proba(features)[:, 1], atol=1e-12)
 
 
-def test_an_onnx_graph_is_taken_and_its_logits_are_made_chances(tmp_path, store):
+@pytest.mark.parametrize("end", [None, "Softmax"])
+def test_an_onnx_graph_is_taken_whether_it_ends_with_logits_or_with_chances(end, tmp_path, store):
     fitted = LogisticRegression(max_iter=5000).fit(FLOWERS, FLOWER_LABEL)
-    mlflow.onnx.save_model(a_linear_graph(fitted.coef_.T, fitted.intercept_), tmp_path / "m", **QUIET)
+    mlflow.onnx.save_model(a_linear_graph(fitted.coef_.T, fitted.intercept_, end=end), tmp_path / "m", **QUIET)
     spec = spec_of(str(tmp_path / "m"), "sklearn:iris", {"classes": "all"}, classes=[0, 1, 2])
     model, features = bring(spec, store)
     assert np.allclose(model.probabilities(features), fitted.predict_proba(features), atol=1e-5)
+
+
+@pytest.mark.parametrize("end", [None, "Sigmoid"])
+def test_a_single_output_is_the_positive_label_and_depends_on_no_other_row(end, tmp_path, store):
+    fitted = make_pipeline(StandardScaler(), LogisticRegression(C=0.01)).fit(CANCER, CANCER_LABEL)
+    scaler, linear = fitted[0], fitted[1]
+    weights = linear.coef_.T / scaler.scale_[:, None]
+    offset = linear.intercept_ - scaler.mean_ @ weights
+    mlflow.onnx.save_model(a_linear_graph(weights, offset, end=end), tmp_path / "m", **QUIET)
+    model, features = bring(spec_of(str(tmp_path / "m"), classes=[0, 1]), store)
+    expected = fitted.predict_proba(features)[:, 1]
+    assert np.allclose(model.score(features), expected, atol=1e-4)
+    alone = [model.score(features.iloc[[row]])[0] for row in range(20)]
+    assert np.allclose(alone, expected[:20], atol=1e-4)
 
 
 def test_a_pipeline_that_reads_texts_is_taken(tmp_path, store):
@@ -267,6 +287,26 @@ def test_a_pyfunc_of_somebodys_own_code_is_refused(tmp_path, store):
 
 
 @pytest.mark.parametrize(
+    ("save", "fitted"),
+    [
+        (
+            lambda fitted, path, **how: mlflow.lightgbm.save_model(fitted.booster_, path, **how),
+            lightgbm.LGBMRegressor(n_estimators=20, verbose=-1).fit(CANCER, 4 * CANCER_LABEL - 1),
+        ),
+        (
+            lambda fitted, path, **how: mlflow.xgboost.save_model(fitted.get_booster(), path, **how),
+            xgboost.XGBRegressor(n_estimators=20).fit(CANCER, 4 * CANCER_LABEL - 1),
+        ),
+    ],
+    ids=["lightgbm", "xgboost"],
+)
+def test_trees_that_were_grown_for_a_number_are_no_classifier(save, fitted, tmp_path, store):
+    save(fitted, str(tmp_path / "m"), **QUIET)
+    with pytest.raises(UnusableEstimator, match="expected a classifier's chances"):
+        bring(spec_of(str(tmp_path / "m"), classes=[0, 1]), store)
+
+
+@pytest.mark.parametrize(
     ("break_it", "error", "told"),
     [
         (lambda folder: shutil.rmtree(folder), UnreadableData, "no such folder"),
@@ -301,15 +341,16 @@ def test_a_model_of_other_columns_or_labels_is_told(tmp_path, store):
         bring(spec_of(str(tmp_path / "two"), classes=[0, 1]), store)
 
 
-def test_a_transformer_that_mlflow_keeps_as_tensors_is_taken(tmp_path, store):
+@pytest.fixture(scope="module")
+def transformer(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any, Any]:
+    """A folder of MLflow with a tiny transformer, the network and its tokenizer."""
     import mlflow.transformers
     import torch
     from tokenizers import Tokenizer, models, pre_tokenizers, trainers
     from transformers import BertConfig, BertForSequenceClassification, PreTrainedTokenizerFast
 
-    data = {"target": "injection", "text": "text"}
-    spec = spec_of(str(tmp_path / "m"), "generator:prompts?rows=300", data, classes=[0, 1])
-    texts = prepare_data(spec).test.features["text"].tolist()
+    folder = tmp_path_factory.mktemp("transformer") / "m"
+    texts = prepare_data(spec_of("nowhere", GUARDED, TEXTS)).test.features["text"].tolist()
     tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     tokenizer.train_from_iterator(texts, trainers.WordPieceTrainer(vocab_size=300, special_tokens=["[PAD]", "[UNK]"]))
@@ -317,11 +358,76 @@ def test_a_transformer_that_mlflow_keeps_as_tensors_is_taken(tmp_path, store):
     torch.manual_seed(0)
     shape = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
     network = BertForSequenceClassification(BertConfig(vocab_size=300, max_position_embeddings=64, **shape)).eval()
-    mlflow.transformers.save_model(
-        {"model": network, "tokenizer": fast}, str(tmp_path / "m"), task="text-classification", **QUIET
-    )
-    model, features = bring(spec, store)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        parts = {"model": network, "tokenizer": fast}
+        mlflow.transformers.save_model(parts, str(folder), task="text-classification", **QUIET)
+    return folder, network, fast
+
+
+@pytest.mark.parametrize("classes", [[0, 1], [1, 0]])
+def test_a_transformer_that_mlflow_keeps_as_tensors_is_taken_and_explained(classes, transformer, store):
+    import torch
+
+    from rai_platform.explanations.decided import OutputOfDecision
+
+    folder, network, fast = transformer
+    model, features = bring(spec_of(str(folder), GUARDED, TEXTS, classes=classes), store)
+    texts = features["text"].tolist()
     encoded = fast(texts, padding="max_length", max_length=64, truncation=True, return_tensors="pt")
     with torch.inference_mode():
-        logits = network(input_ids=encoded["input_ids"], attention_mask=encoded["attention_mask"]).logits
-    assert np.allclose(model.probabilities(features), torch.softmax(logits, dim=1).numpy(), atol=1e-5)
+        logits = network(input_ids=encoded["input_ids"], attention_mask=encoded["attention_mask"]).logits.numpy()
+    positive, negative = logits[:, classes.index(1)], logits[:, classes.index(0)]
+    assert np.allclose(model.score(features), 1 / (1 + np.exp(negative - positive)), atol=1e-5)
+    output = OutputOfDecision(model, features)
+    assert output.output == "log odds"
+    assert np.allclose(output.of(model.encode(features), output.numbers), positive - negative, atol=1e-5)
+
+
+def without_the_head(folder: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    path = folder / "model" / "model.safetensors"
+    kept = {name: tensor for name, tensor in load_file(path).items() if not name.startswith("classifier")}
+    save_file(kept, path, metadata={"format": "pt"})
+
+
+def with_config(**changed: Any) -> Any:
+    def change(folder: Path) -> None:
+        path = folder / "model" / "config.json"
+        path.write_text(json.dumps({**json.loads(path.read_text()), **changed}))
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("break_it", "error", "told"),
+    [
+        (without_the_head, UnusableEstimator, "would be made up by chance"),
+        (with_config(hidden_size=64), UnusableEstimator, "cannot read this folder"),
+        (with_config(hidden_size="wide"), UnusableEstimator, "cannot read this folder"),
+        (with_config(model_type="nobody"), UnusableEstimator, "cannot read this folder"),
+        (
+            lambda folder: (folder / "components" / "tokenizer" / "tokenizer.json").write_text("{"),
+            UnusableEstimator,
+            "cannot read this folder",
+        ),
+        (
+            lambda folder: (folder / "model" / "model.safetensors").write_bytes(b"no tensors"),
+            UnusableEstimator,
+            "cannot read this folder",
+        ),
+        (
+            lambda folder: (folder / "MLmodel").write_text("flavors: {transformers: abc}"),
+            UnreadableData,
+            "not what MLflow writes",
+        ),
+    ],
+)
+def test_a_transformer_of_which_something_would_be_made_up_is_refused(
+    break_it, error, told, transformer, tmp_path, store
+):
+    shutil.copytree(transformer[0], tmp_path / "m")
+    break_it(tmp_path / "m")
+    with pytest.raises(error, match=told):
+        bring(spec_of(str(tmp_path / "m"), GUARDED, TEXTS, classes=[0, 1]), store)

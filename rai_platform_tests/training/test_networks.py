@@ -203,6 +203,8 @@ def test_a_network_of_the_users_own_is_named_and_its_code_is_on_record(
         ({"adversarial_training": {"epsilon": 2.0}}, "epsilon over 0 and up to 1"),
         ({"adversarial_training": {"size": 2.0}}, "expected epsilon"),
         ({"learning_rate": 1e12, "epochs": 2}, "did not converge"),
+        ({"epochs": 0}, "trains nothing"),
+        ({"epochs": -1}, "0 or more passes"),
     ],
 )
 def test_what_cannot_be_trained_is_told_in_a_sentence(params, told):
@@ -340,3 +342,36 @@ def test_weights_that_cannot_be_taken_are_told(digits, tmp_path):
     ):
         with pytest.raises(UnusableEstimator, match=told):
             fitted(DIGITS, IMAGES, {"weights": str(tmp_path / name), "epochs": 0})
+
+
+@pytest.mark.parametrize(
+    ("data", "says", "told"),
+    [
+        ({**PROMPTS, "features": ["writes_in"]}, {}, "reads one text and nothing else"),
+        (FLOWERS, {}, "reads one text and nothing else"),
+        (PROMPTS, {"vectorizer": {"min_df": 2}}, "reads texts by itself"),
+    ],
+)
+def test_a_network_of_texts_reads_one_text_and_nothing_else(data, says, told):
+    with pytest.raises(UnusableEstimator, match=told):
+        fitted(data, TEXTS, {"epochs": 1}, **says)
+
+
+def test_a_transformer_is_not_trained_on_a_body_that_was_made_up(transformer_folder, tmp_path):
+    import shutil
+
+    from safetensors.torch import load_file, save_file
+
+    folder = tmp_path / "headless"
+    shutil.copytree(transformer_folder, folder)
+    weights = load_file(folder / "model.safetensors")
+    body = {name: tensor for name, tensor in weights.items() if not name.startswith("classifier")}
+    save_file(body, folder / "model.safetensors", metadata={"format": "pt"})
+    path, params = f"{NETWORKS}.TransformerClassifier", {"path": str(folder), "length": 20}
+    fitted(PROMPTS, path, {**params, "epochs": 1})  # a new head is what training is for
+    with pytest.raises(UnusableEstimator, match="would be made up"):
+        fitted(PROMPTS, path, {**params, "epochs": 0})
+    less = {name: tensor for name, tensor in body.items() if "attention" not in name}
+    save_file(less, folder / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(UnusableEstimator, match="would be made up"):
+        fitted(PROMPTS, path, {**params, "epochs": 1})

@@ -63,12 +63,15 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Raises:
             UnusableEstimator: the module cannot be built, or gives no logits of the classes.
         """
+        if self.epochs < 0:
+            raise UnusableEstimator(
+                f"expected 0 or more passes over the data, got {self.epochs}", where="estimator.params.epochs"
+            )
         self.classes_ = np.unique(np.asarray(y)).astype("int64")
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.random_state)
             self.config_ = {**self._start(inputs, len(self.classes_)), "classes": len(self.classes_)}
-            self.network_ = self._built()
-            self._begin_with_weights()
+            self.network_ = self._begun()
             tensor = self._tensor(inputs)
             self._must_give_logits(tensor)
             schedule = Schedule(
@@ -92,7 +95,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         network = self.network_.to(at).eval()
         with torch.inference_mode():
             parts = [network(batch.to(at)).cpu() for batch in torch.split(self._tensor(inputs), BATCH)]
-        found: npt.NDArray[np.float64] = torch.cat(parts).numpy().astype("float64")
+        found: npt.NDArray[np.float64] = torch.cat(parts).double().numpy()
         return found
 
     def predict_proba(self, inputs: Any) -> npt.NDArray[np.float64]:
@@ -155,17 +158,21 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             )
         return network
 
-    def _begin_with_weights(self) -> None:
-        """The network with the weights of a file, where one is named."""
-        path = getattr(self, "weights", None)
+    def _begun(self) -> nn.Module:
+        """The network before training, with the weights of a file where one is named."""
+        network, path = self._built(), getattr(self, "weights", None)
         if path is None:
-            return
+            if self.epochs == 0:
+                raise UnusableEstimator(
+                    "`epochs: 0` trains nothing: name the `weights` to take", where="estimator.params.epochs"
+                )
+            return network
         from safetensors import SafetensorError
         from safetensors.torch import load_file
 
         where = f"estimator.params.weights, {path}"
         try:
-            self.network_.load_state_dict(load_file(path))
+            network.load_state_dict(load_file(path))
         except FileNotFoundError:
             raise UnusableEstimator("no such file", where=where) from None
         except SafetensorError as error:
@@ -177,6 +184,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         except RuntimeError as error:
             told = " ".join(str(error).split())[:300]
             raise UnusableEstimator(f"its tensors are not those of {self.module}: {told}", where=where) from None
+        return network
 
     def _must_give_logits(self, tensor: Tensor) -> None:
         try:

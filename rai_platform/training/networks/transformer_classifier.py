@@ -1,6 +1,8 @@
 """A transformer from a folder on this machine, used as it is or trained further; nothing is downloaded."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
@@ -9,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from rai_platform.errors import UnusableEstimator
+from rai_platform.training.estimators import in_a_line
 from rai_platform.training.networks.network_classifier import NetworkClassifier
 
 LONGEST = 512  # pieces of a text
@@ -58,15 +61,13 @@ class TransformerClassifier(NetworkClassifier):
             UnusableEstimator: it is no such folder.
         """
         classifier = cls(path=str(folder), epochs=0)
-        try:
+        with _refusals_told(str(folder)):
             told = json.loads((folder / "config.json").read_text(encoding="utf-8"))
             classes = len(told.get("id2label") or {}) or int(told.get("num_labels", 2))
             classifier.length = min(LONGEST, int(told.get("max_position_embeddings", LONGEST)))
-        except (OSError, ValueError, TypeError, AttributeError):
-            raise UnusableEstimator("expected the config.json of a transformer", where=str(folder)) from None
         classifier.classes_ = np.arange(classes)
         classifier.config_ = {**classifier._start([], classes), "classes": classes}
-        classifier.network_ = classifier._built().eval()
+        classifier.network_ = classifier._begun().eval()
         classifier.path = ""  # nothing depends on where it was
         return classifier
 
@@ -83,44 +84,62 @@ class TransformerClassifier(NetworkClassifier):
                 f"{'is' if len(missing) == 1 else 'are'} not there; write it with `save_pretrained(folder, safe_serialization=True)`",
                 where=f"estimator.params.path, {self.path}",
             )
-        config = AutoConfig.from_pretrained(self.path, local_files_only=True, trust_remote_code=False)
+        with _refusals_told(self.path):
+            config = AutoConfig.from_pretrained(self.path, local_files_only=True, trust_remote_code=False)
+            tokenizer = AutoTokenizer.from_pretrained(  # type: ignore[no-untyped-call]
+                self.path, local_files_only=True, trust_remote_code=False
+            )
+            pieces = tokenizer.backend_tokenizer.to_str()
+        if tokenizer.pad_token_id is None:
+            raise UnusableEstimator(
+                "expected a tokenizer with a piece that stands for nothing (padding), got none; set `pad_token` and save it again",
+                where=f"estimator.params.path, {self.path}",
+            )
         if self.epochs == 0 and config.num_labels != classes:
             raise UnusableEstimator(
                 f"the network tells {config.num_labels} labels apart and the data hold {classes}; train it with `epochs: 1` or more",
                 where="estimator.params.epochs",
             )
         config.num_labels = classes
-        self._folder = self.path
-        tokenizer = AutoTokenizer.from_pretrained(  # type: ignore[no-untyped-call]
-            self.path, local_files_only=True, trust_remote_code=False
-        )
         return {
             "transformer": json.loads(config.to_json_string(use_diff=False)),
             "model_type": config.model_type,
-            "tokenizer": tokenizer.backend_tokenizer.to_str(),
-            "pad": int(tokenizer.pad_token_id or 0),
+            "tokenizer": pieces,
+            "pad": int(tokenizer.pad_token_id),
         }
 
-    def _built(self) -> nn.Module:
-        from transformers import AutoConfig, AutoModelForSequenceClassification
+    def _begun(self) -> nn.Module:
+        """The network with the folder's weights; a new head where it is trained further and has none that fits."""
+        from transformers import AutoModelForSequenceClassification
 
-        folder = self.__dict__.pop(
-            "_folder", None
-        )  # only where training begins: a saved model does not need the folder
-        if folder is not None:
-            network = AutoModelForSequenceClassification.from_pretrained(
-                folder,
+        with _refusals_told(self.path):
+            network, found = AutoModelForSequenceClassification.from_pretrained(
+                self.path,
                 num_labels=self.config_["classes"],
                 local_files_only=True,
                 trust_remote_code=False,
                 use_safetensors=True,
-                ignore_mismatched_sizes=True,
+                ignore_mismatched_sizes=self.epochs > 0,
+                output_loading_info=True,
             )
-        else:
-            told = {name: value for name, value in self.config_["transformer"].items() if name != "model_type"}
-            network = AutoModelForSequenceClassification.from_config(  # type: ignore[no-untyped-call]
-                AutoConfig.for_model(self.config_["model_type"], **told)
+        absent = sorted({*found["missing_keys"], *(each[0] for each in found["mismatched_keys"])})
+        body = f"{network.base_model_prefix}."
+        needed = [name for name in absent if self.epochs == 0 or (name.startswith(body) and ".pooler." not in name)]
+        if needed:
+            raise UnusableEstimator(
+                f"the folder lacks weights of the network, or has them in another shape, {needed[0]} for one of {len(needed)}: they "
+                "would be made up by chance",
+                where=f"estimator.params.path, {self.path}",
             )
+        return _Logits(network, pad=self.config_["pad"])
+
+    def _built(self) -> nn.Module:
+        from transformers import AutoConfig, AutoModelForSequenceClassification
+
+        told = {name: value for name, value in self.config_["transformer"].items() if name != "model_type"}
+        network = AutoModelForSequenceClassification.from_config(  # type: ignore[no-untyped-call]
+            AutoConfig.for_model(self.config_["model_type"], **told)
+        )
         return _Logits(network, pad=self.config_["pad"])
 
     def _tensor(self, inputs: Any) -> Tensor:
@@ -148,3 +167,16 @@ class _Logits(nn.Module):
     def forward(self, pieces: Tensor) -> Tensor:
         logits: Tensor = self.network(input_ids=pieces, attention_mask=(pieces != self.pad).long()).logits
         return logits
+
+
+@contextmanager
+def _refusals_told(folder: str) -> Iterator[None]:
+    """Tells what transformers raises about a folder, which may be anything, in a sentence."""
+    try:
+        yield
+    except (UnusableEstimator, MemoryError):
+        raise
+    except Exception as error:
+        raise UnusableEstimator(
+            f"transformers cannot read this folder: {in_a_line(error)}", where=f"estimator.params.path, {folder}"
+        ) from None
