@@ -983,7 +983,7 @@ class ModelCard:
     performance: tuple[Figure, ...]
     baseline: Figure
     confusion: tuple[int, int, int, int] | None
-    classes: tuple[ClassRow, ...] = ()
+    classes: tuple[ClassRow, ...]
     fairness: tuple[FeatureFairness, ...]
     individual: IndividualSection
     discoveries: tuple[DiscoverySection, ...]
