@@ -26,10 +26,10 @@ demo: $(VENV)/.ready ## train, examine and judge models of tables, images and te
 ui: $(VENV)/.ready ## open Dagster's pages on port 3000
 	@$(BIN)/rai ui
 
-test: $(VENV)/.ready ## run the tests, without the slow ones
-	@$(BIN)/pytest -n 2 -m "not slow and not browser"
+test: $(VENV)/.ready ## run the tests, without the slow ones; made-up examples are the same every time
+	@$(BIN)/pytest -n 2 -m "not slow and not browser" --hypothesis-profile=ci
 
-test-all: $(VENV)/.ready ## run every test, the slow ones and those in Chromium included
+test-all: $(VENV)/.ready ## run every test, the slow ones and those in Chromium included; made-up examples are new every time
 	@$(BIN)/pytest -n 2
 
 lint: $(VENV)/.ready ## ruff: rules and format
