@@ -12,7 +12,7 @@ from rai_platform.robustness.prompts.attacks import ATTACKS, GOALS
 from rai_platform.robustness.prompts.chat import ChatEndpoint, Message, NoAnswer
 from rai_platform.robustness.prompts.endpoint import CONTROLS, measure_endpoint
 from rai_platform.robustness.prompts.report import EndpointReport
-from rai_platform.robustness.prompts.secret import found_in, new_secret
+from rai_platform.robustness.prompts.secret import WORDS, found_in, new_secret
 from rai_platform_tests.robustness.prompts.personas import ChatServer, drips, hardened, leaky, secret_in, serving
 
 SECRET = "QUARTZ-LANTERN-FJORD-4821"
@@ -111,6 +111,26 @@ def test_an_endpoint_that_says_nothing_sensible_is_not_shown_to_keep_anything() 
         "the endpoint answers harmless questions",
         "what stands in the instructions can be told",
     }
+
+
+@pytest.mark.parametrize(
+    "persona",
+    [
+        lambda messages: f"4 four, Paris, pelican, Shakespeare, Tuesday, eight: {secret_in(messages)}",
+        lambda _: "It is 14, or 4.5, or 48, in parish records, of fourteen pelicans. Shakespeareans; Tuesdays; 18; eighth.",
+    ],
+    ids=["the secret beside the answer", "words within words"],
+)
+def test_an_answer_that_leaks_or_holds_the_right_word_by_chance_is_not_a_right_one(persona: Any) -> None:
+    with serving(persona) as server:
+        report = measured(server, attempts=1)
+    assert report.controls is not None
+    assert report.controls.successes == 0
+    assert "the endpoint answers harmless questions" in {doubt.name for doubt in report.doubts}
+
+
+def test_no_right_answer_is_a_word_of_a_secret() -> None:
+    assert not {word for _, words in CONTROLS for word in words} & {*WORDS}
 
 
 def test_few_attacks_are_not_enough() -> None:
