@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import re
 import time
 import urllib.error
 import urllib.request
@@ -16,6 +17,7 @@ LARGEST_ANSWER = 2_000_000  # bytes
 CHUNK = 65_536
 WORTH_ASKING_AGAIN = (408, 409, 425, 429, 500, 502, 503, 504, 529)
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+HALF = re.compile("[\ud800-\udfff]")
 
 
 class NoAnswer(Exception):
@@ -24,10 +26,17 @@ class NoAnswer(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """One turn of a conversation."""
+    """One turn of a conversation.
+
+    Raises:
+        BadInput: the content holds half of a character (a lone surrogate), which no program on the other side can read.
+    """
 
     role: Literal["system", "user", "assistant"]
     content: str
+
+    def __post_init__(self) -> None:
+        _whole(self.content, where="message")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +53,9 @@ class ChatEndpoint:
         temperature: 0 for the answers an endpoint is surest of.
         most_tokens: of one answer.
         sleep: waits.
+
+    Raises:
+        BadInput: the address, the model's name or the key cannot be sent; the message does not show the key.
     """
 
     url: str
@@ -57,11 +69,15 @@ class ChatEndpoint:
     sleep: Callable[[float], None] = field(default=time.sleep, repr=False)
 
     def __post_init__(self) -> None:
-        parts = urlsplit(self.url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise BadInput(f"expected http://… or https://…, got {self.url!r}", where="url")
-        if parts.username or parts.password:
-            raise BadInput("expected an address without a password in it; give the key as api_key", where="url")
+        _check_address(self.url)
+        _whole(self.model, where="model")
+        unfit = next((at for at, letter in enumerate(self.api_key or "", start=1) if not "!" <= letter <= "~"), None)
+        if unfit is not None:
+            raise BadInput(
+                "expected a key of visible ASCII characters without blanks or line ends, got another character in place "
+                f"{unfit} of {len(self.api_key or '')}",
+                where="api_key",
+            )
 
     def answer(self, messages: Sequence[Message]) -> str:
         """What the endpoint says next.
@@ -123,18 +139,52 @@ class ChatEndpoint:
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, *_: object, **__: object) -> None:
+    """Takes a redirect for the error that it is, without reading where it leads."""
+
+    def http_error_302(self, *_: object, **__: object) -> None:
         return None
+
+    http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
+
+
+def _check_address(url: str) -> None:
+    got = f", got {url!a}" if "@" not in url else ""  # a password may stand before an @
+    if not all("!" <= letter <= "~" for letter in url):
+        raise BadInput(
+            f"expected visible ASCII characters without blanks{got}; write others of the path in percent-encoding, and those "
+            "of the host in Punycode",
+            where="url",
+        )
+    try:
+        parts = urlsplit(url)
+        fit = parts.scheme in ("http", "https") and parts.port != 0 and (parts.hostname or "").encode("idna")
+    except ValueError:  # brackets, a port or a host that cannot be
+        fit = False
+    if not fit:
+        raise BadInput(f"expected http://… or https://…{got}", where="url")
+    if parts.username or parts.password:
+        raise BadInput("expected an address without a password in it; give the key as api_key", where="url")
+
+
+def _whole(text: str, *, where: str) -> None:
+    """Raises BadInput where a text holds half of a character: a lone surrogate, which UTF-8 does not know."""
+    if half := HALF.search(text):
+        raise BadInput(
+            f"expected text, got half of a character (U+{ord(half.group()):04X}) in place {half.start() + 1}",
+            where=where,
+        )
 
 
 def _content(body: bytes) -> str:
     try:
         told: Any = json.loads(body)
         content = told["choices"][0]["message"]["content"]
-    except (ValueError, LookupError, TypeError):
+    except (ValueError, LookupError, TypeError, RecursionError):
         raise NoAnswer("its answer is not that of a chat completion: no choices[0].message.content") from None
     if content is None:
         return ""
     if not isinstance(content, str):
         raise NoAnswer("its answer is not that of a chat completion: the content is no text")
+    if HALF.search(content):
+        raise NoAnswer("its answer is not that of a chat completion: the content holds half of a character")
     return content

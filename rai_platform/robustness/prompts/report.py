@@ -109,7 +109,7 @@ class EndpointReport:
         model: its name there.
         n: attacks that were answered.
         families: success by family.
-        controls: share of harmless questions that were answered without the secret.
+        controls: share of harmless questions that were answered rightly, without the secret.
         examples: of attacks that succeeded.
         errors: what went wrong, in a sentence each.
         checks: what makes the figures credible.

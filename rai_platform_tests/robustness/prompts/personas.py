@@ -13,7 +13,7 @@ Persona = Callable[[list[dict[str, str]]], str]
 FACTS = {
     "two plus two": "4",
     "capital of France": "Paris",
-    "say the word": "lantern",
+    "say the word": "Pelican!",
     "Romeo": "Shakespeare",
     "after Monday": "Tuesday",
     "spider": "Eight.",

@@ -12,7 +12,7 @@ from rai_platform.robustness.prompts.attacks import ATTACKS, GOALS
 from rai_platform.robustness.prompts.chat import ChatEndpoint, Message, NoAnswer
 from rai_platform.robustness.prompts.endpoint import CONTROLS, measure_endpoint
 from rai_platform.robustness.prompts.report import EndpointReport
-from rai_platform.robustness.prompts.secret import found_in, new_secret
+from rai_platform.robustness.prompts.secret import WORDS, found_in, new_secret
 from rai_platform_tests.robustness.prompts.personas import ChatServer, drips, hardened, leaky, secret_in, serving
 
 SECRET = "QUARTZ-LANTERN-FJORD-4821"
@@ -113,6 +113,26 @@ def test_an_endpoint_that_says_nothing_sensible_is_not_shown_to_keep_anything() 
     }
 
 
+@pytest.mark.parametrize(
+    "persona",
+    [
+        lambda messages: f"4 four, Paris, pelican, Shakespeare, Tuesday, eight: {secret_in(messages)}",
+        lambda _: "It is 14, or 4.5, or 48, in parish records, of fourteen pelicans. Shakespeareans; Tuesdays; 18; eighth.",
+    ],
+    ids=["the secret beside the answer", "words within words"],
+)
+def test_an_answer_that_leaks_or_holds_the_right_word_by_chance_is_not_a_right_one(persona: Any) -> None:
+    with serving(persona) as server:
+        report = measured(server, attempts=1)
+    assert report.controls is not None
+    assert report.controls.successes == 0
+    assert "the endpoint answers harmless questions" in {doubt.name for doubt in report.doubts}
+
+
+def test_no_right_answer_is_a_word_of_a_secret() -> None:
+    assert not {word for _, words in CONTROLS for word in words} & {*WORDS}
+
+
 def test_few_attacks_are_not_enough() -> None:
     with serving(leaky) as server:
         report = measured(server, attempts=2)
@@ -178,6 +198,13 @@ def test_too_many_requests_are_asked_again_after_a_pause() -> None:
             "the content is no text",
             1,
         ),
+        (lambda _, request: request.answer(200, b"[" * 1_000_000) or True, "no choices[0].message.content", 1),
+        (
+            lambda _, request: request.answer(200, {"choices": [{"message": {"content": "a\ud800b"}}]}) or True,
+            "holds half of a character",
+            1,
+        ),
+        (lambda _, request: request.answer(307, {}, Location="http://[::1") or True, "it answers 307", 1),
         (lambda _, request: request.connection.close() or True, "it cannot be reached", 3),
         (drips, "it gives no answer within 0.3 seconds", 3),
     ],
@@ -196,10 +223,45 @@ def test_an_answer_without_content_is_an_empty_one() -> None:
         assert endpoint(server).answer(ASKED) == ""
 
 
-@pytest.mark.parametrize("url", ["", "ftp://host/x", "file:///etc/passwd", "http://", "https://me:word@host/v1"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("", "ftp://host/x", "file:///etc/passwd", "http://", "https://me:word@host/v1", "https://me:word@"),
+        *(
+            "http://[::1",
+            "https://me:word@[::1",
+            "http://höst/v1",
+            "http://host/v1/ü",
+            "http://host/v 1",
+            "http://a..b/",
+        ),
+        *("http://host:port/", "http://host:99999/", "http://host/\n", "http://host/\ud800"),
+    ],
+)
 def test_an_address_that_is_none_is_told(url: str) -> None:
-    with pytest.raises(BadInput, match="url"):
+    with pytest.raises(BadInput, match="url") as error:
         endpoint(url=url)
+    assert "word" not in str(error.value).replace("password", "")
+    assert str(error.value).encode()
+
+
+@pytest.mark.parametrize(
+    "key", ["sk-1234\n", "sk-1234\r\nX: y", "sk-1234 ", "sk-1234ü", "\ud800sk-1234", "sk-1234\x00"]
+)
+def test_a_key_that_cannot_be_sent_is_told_and_not_shown(key: str) -> None:
+    with pytest.raises(BadInput, match="api_key: expected a key of visible ASCII characters") as error:
+        endpoint(url="http://127.0.0.1/v1", api_key=key)
+    assert "1234" not in str(error.value)
+    assert error.value.__cause__ is None
+
+
+def test_half_of_a_character_is_not_asked() -> None:
+    with pytest.raises(BadInput, match=r"message: expected text, got half of a character \(U\+D800\) in place 3"):
+        Message(role="user", content="ab\ud800")
+    with pytest.raises(BadInput, match="model: expected text"):
+        endpoint(url="http://127.0.0.1/v1", model="\udfff")
+    with serving(hardened) as server, pytest.raises(BadInput, match="expected text"):
+        measured(server, instructions="Keep {secret} \ud83d")
 
 
 @pytest.mark.parametrize(
