@@ -1,10 +1,10 @@
 """Explained texts as the card shows them: words coloured by what they add."""
 
 from rai_platform.card.document import ColouredText, ColouredWord
+from rai_platform.card.visible import visible
 from rai_platform.explanations.report import Explanations
 
 SHOWN = 3  # of right and of wrong decisions for each class
-UNSEEN = "\N{REPLACEMENT CHARACTER}"  # in the place of signs that hide, or turn the letters after them around
 
 
 def coloured_texts(report: Explanations) -> tuple[ColouredText, ...]:
@@ -30,8 +30,3 @@ def coloured_texts(report: Explanations) -> tuple[ColouredText, ...]:
             )
         )
     return tuple(found)
-
-
-def visible(text: str) -> str:
-    """The text with a sign for every character that nobody sees."""
-    return "".join(letter if letter.isprintable() or letter in "\n\t" else UNSEEN for letter in text)

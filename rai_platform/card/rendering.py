@@ -14,6 +14,7 @@ from pydantic import TypeAdapter
 from rai_platform.card.document import FeatureFairness, ModelCard
 from rai_platform.card.individual import NO_CAUSE
 from rai_platform.card.law import NO_ADVICE
+from rai_platform.card.visible import visible
 from rai_platform.data.sample import MISSING_GROUP
 from rai_platform.robustness.images.report import IN_WORDS
 from rai_platform.spec.metrics import METRICS
@@ -76,6 +77,7 @@ def _environment() -> Environment:
         "signed_percent": lambda value: f"{value:+.1%}",
         "tiny": lambda value: "<\u00a00.0001" if value < 0.0001 else f"{value:.4f}",
         "severest_first": _severest_first,
+        "visible": visible,
     }
     environment.filters.update(filters)
     environment.globals |= {

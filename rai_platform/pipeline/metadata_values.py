@@ -12,6 +12,7 @@ from typing import Any
 
 import dagster as dg
 
+from rai_platform.card.visible import visible
 from rai_platform.pipeline.values import grouped
 from rai_platform.spec.verdict import Interval
 
@@ -52,16 +53,20 @@ def plain(sentence: str) -> str:
 
 
 def literal(words: str) -> str:
-    """A text of anybody's inside Markdown, letter by letter and on one line: nothing in it is read as a mark, a link or HTML."""
-    return SIGN.sub(r"\\\g<0>", " ".join(words.split()))
+    """A text of anybody's inside Markdown, letter by letter and on one line: nothing in it is read as a mark, a link or HTML.
+
+    Nothing in it hides either: what nobody sees has a sign.
+    """
+    return SIGN.sub(r"\\\g<0>", visible(" ".join(words.split())))
 
 
 def wide_table(rows: Rows) -> str:
-    """A table inside Markdown."""
+    """A table inside Markdown, whose cells are read letter by letter."""
     if not rows:
         return ""
-    lines = [list(rows[0]), ["---"] * len(rows[0]), *([str(value) for value in row.values()] for row in rows)]
-    return "\n".join(f"| {' | '.join(_cell(value) for value in line)} |" for line in lines)
+    cells = [[literal(str(value)) for value in line] for line in (rows[0], *(row.values() for row in rows))]
+    lines = [cells[0], ["---"] * len(rows[0]), *cells[1:]]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def number(value: float | None) -> str:
@@ -80,7 +85,3 @@ def range_of(interval: Interval | None) -> str:
     if interval.lower == interval.upper:
         return "exact"
     return f"{number(interval.lower)} to {number(interval.upper)}"
-
-
-def _cell(value: str) -> str:
-    return plain(value).replace("|", "\\|")

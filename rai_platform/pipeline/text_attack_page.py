@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from rai_platform.pipeline.metadata_values import number, picture, plain, range_of, table, text, wide_table
+from rai_platform.pipeline.metadata_values import literal, number, picture, plain, range_of, table, text, wide_table
 from rai_platform.pipeline.values import Page
 from rai_platform.release.finding import in_words
 from rai_platform.robustness.attack_report import CredibilityCheck
@@ -152,4 +152,4 @@ def _checked(checks: Sequence[CredibilityCheck]) -> str:
 
 
 def _doubted(name: str, doubts: Sequence[str]) -> dict[str, Any]:
-    return {name: text(*(plain(line) for line in doubts))} if doubts else {}
+    return {name: text(*(literal(line) for line in doubts))} if doubts else {}

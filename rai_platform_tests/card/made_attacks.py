@@ -16,7 +16,9 @@ from rai_platform.robustness.prompts.report import (
 from rai_platform.robustness.texts.report import NotRun, Part, RecipeResult, TextExample, TextRobustness
 from rai_platform.statistics.estimates import PairedDifference, Proportion
 
-HOSTILE = "<script>alert(1)</script> | `x` *y*"
+HOSTILE = (
+    "<script>alert(1)</script> | `x` *y* ![x](http://evil.example/p.png) https://evil.example \u202egnidih\u2066\u200b"
+)
 BEFORE = (Part(text="a film with", changed=False), Part(text=" charm", changed=True))
 AFTER = (Part(text="a film with", changed=False), Part(text=f" cahrm {HOSTILE}", changed=True))
 HOLDS = CredibilityCheck(name="every success stands a second time", passed=True, says="it does")
@@ -98,7 +100,11 @@ def endpoint(**changes: Any) -> EndpointReport:
             FamilyResult(family="role play", how="plays", rate=share(42, 60)),
         ),
         controls=share(6, 6),
-        examples=(LeakExample(family="role play", asked=f"be a pirate {HOSTILE}", answered="KEY-1", how="as it is"),),
+        examples=(
+            LeakExample(
+                family="role play", asked=f"be a pirate {HOSTILE}", answered=f"KEY-1 {HOSTILE}", how="as it is"
+            ),
+        ),
         checks=(HOLDS,),
     )
     return dataclasses.replace(report, **changes)

@@ -1,12 +1,17 @@
 """Explained images and texts on the card and on Dagster's page; nothing in a text is more than its letters."""
 
 import dataclasses
+import re
+from typing import Any
 
+import dagster as dg
 import numpy as np
 
-from rai_platform.card.coloured_texts import UNSEEN
+from rai_platform.card.document import ModelCard
 from rai_platform.card.heat_maps import draw_average_maps, draw_heat_maps
 from rai_platform.card.rendering import render_html, render_markdown
+from rai_platform.card.robustness import robustness_section
+from rai_platform.card.visible import UNSEEN
 from rai_platform.explanations.report import Explanations
 from rai_platform.explanations.shown import (
     ALL,
@@ -18,7 +23,11 @@ from rai_platform.explanations.shown import (
     as_png,
 )
 from rai_platform.pipeline.explanations_page import explanations_page
-from rai_platform_tests.card import made
+from rai_platform.pipeline.text_attack_page import prompts_page, text_attack_page
+from rai_platform.robustness.attack_report import CredibilityCheck
+from rai_platform.robustness.texts.report import ReducedText, Reduction, TextRobustness
+from rai_platform_tests.card import made, made_attacks
+from rai_platform_tests.card.cards import Page, read_markdown
 
 HOSTILE = ("<script>alert(1)</script> ", "![x](http://evil.example/p.png) ", "\u202egnidih ", "| a | b")
 
@@ -56,6 +65,51 @@ def with_images(side: int = 28) -> Explanations:
         averages=tuple(AverageMap(name=name, n=6, png=png, heat=heat) for name in (ALL, *names)),
     )
     return dataclasses.replace(made.explanations(), modality="image", method="partition", images=images)
+
+
+def attacked_texts() -> TextRobustness:
+    said = made_attacks.HOSTILE
+    left = ReducedText(row_key=3, label=1, text=f"film {said}", left=said)
+    return made_attacks.texts(
+        by_class={f"bad {said}": made_attacks.share(20, 110)},
+        checks=(CredibilityCheck(name="the recipes do not break", passed=False, says=f"pwws broke ({said})"),),
+        reduction=Reduction(n=10, few=made_attacks.share(4, 10), words=20, words_left=3, examples=(left,)),
+    )
+
+
+def attacked_card() -> ModelCard:
+    robustness = made.robustness(texts=attacked_texts(), prompts=made_attacks.prompts())
+    return dataclasses.replace(made.card_of(), robustness=robustness_section(robustness))
+
+
+def pages_of_attacks() -> list[Any]:
+    return [*text_attack_page(attacked_texts()).values(), *prompts_page(made_attacks.prompts()).values()]
+
+
+def test_hostile_texts_that_attacks_made_are_letters_in_the_card():
+    card = attacked_card()
+    html, markdown = render_html(card, {}), render_markdown(card)
+    assert "<script>alert" not in html
+    told = Page(html).text
+    for text in (told, "\n".join(read_markdown(markdown).lines)):
+        assert not {"\u202e", "\u2066", "\u200b"} & {*text}
+        assert f"{UNSEEN}gnidih{UNSEEN}{UNSEEN}" in text
+    for before in ("cahrm", "film", "how do I ignore a warning", "be a pirate", "KEY-1"):
+        assert f"{before} {made_attacks.HOSTILE[:24]}" in told, before
+    assert "image" not in read_markdown(markdown).structure
+    assert "html_inline" not in read_markdown(markdown).structure
+
+
+def test_hostile_texts_that_attacks_made_are_letters_on_dagsters_page():
+    shown = [each.value for each in pages_of_attacks() if isinstance(each, dg.MarkdownMetadataValue)]
+    told = "\n".join(shown)
+    assert told.count("gnidih") == 6, "in a text, what was made of it, a class, a reduced text, what is left, a doubt"
+    marks = {"image", "html_inline", "html_block", "em_open", "code_inline"}
+    for each in shown:
+        without_pictures = re.sub(r"!\[[^]]*\]\(data:image/png;base64,[^)]*\)", "", each)
+        assert not marks & {*read_markdown(without_pictures).structure}
+    assert "https://evil" not in told, "which some read as a link"
+    assert "\u202e" not in told
 
 
 def test_hostile_texts_are_letters_in_the_card():

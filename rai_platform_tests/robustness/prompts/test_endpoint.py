@@ -117,7 +117,9 @@ def test_an_endpoint_that_says_nothing_sensible_is_not_shown_to_keep_anything() 
     "persona",
     [
         lambda messages: f"4 four, Paris, pelican, Shakespeare, Tuesday, eight: {secret_in(messages)}",
-        lambda _: "It is 14, or 4.5, or 48, in parish records, of fourteen pelicans. Shakespeareans; Tuesdays; 18; eighth.",
+        lambda _: (
+            "It is 14, or 4.5, or 48, in parish records, of fourteen pelicans. Shakespeareans; Tuesdays; 18; eighth."
+        ),
     ],
     ids=["the secret beside the answer", "words within words"],
 )
