@@ -208,8 +208,12 @@ def _read_parquet(file: Any) -> pd.DataFrame:
 
 
 def _read_json(file: Any, source: Source, kind: str) -> pd.DataFrame:
-    text = file.read().decode(source.encoding)
-    records = [json.loads(line) for line in text.splitlines() if line.strip()] if kind == "jsonl" else json.loads(text)
+    text = file.read().decode(source.encoding).removeprefix("\N{ZERO WIDTH NO-BREAK SPACE}")
+    lines = [line for line in text.split("\n") if line.strip()]  # other ends of lines may stand within a text
+    try:
+        records = [json.loads(line) for line in lines] if kind == "jsonl" else json.loads(text)
+    except RecursionError:
+        raise ValueError("lists or records within one another, too deep to be read") from None
     if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
         raise ValueError('expected a list of records, such as [{"text": "…", "label": 1}]')
     return pd.DataFrame.from_records(records)

@@ -31,7 +31,16 @@ def read_npz(source: Source) -> pd.DataFrame:
             arrays = {name: archive[name] for name in archive.files}
     except FileNotFoundError:
         raise UnreadableData("no such file", where=source.path) from None
-    except (OSError, ValueError, zipfile.BadZipFile, zlib.error, AttributeError, EOFError, KeyError) as error:
+    except (
+        OSError,
+        ValueError,
+        TypeError,
+        zipfile.BadZipFile,
+        zlib.error,
+        AttributeError,
+        EOFError,
+        KeyError,
+    ) as error:
         raise UnreadableData(f"not a NumPy archive of plain arrays: {error}", where=source.path) from None
     lengths = {name: len(array) if array.ndim else 0 for name, array in arrays.items()}
     if len(set(lengths.values())) != 1:
@@ -42,12 +51,22 @@ def read_npz(source: Source) -> pd.DataFrame:
 
 def _column(array: npt.NDArray[Any], name: str, source: Source) -> Any:
     if array.ndim == 1:
-        return array.astype(str).astype(object) if array.dtype.kind in "US" else array
+        return _texts(array, name, source) if array.dtype.kind in "US" else array
     if array.ndim in (3, 4):
         return pd.Series(arrays_as_column(array, where=f"{source.path}, {name}"), dtype=object)
     raise UnreadableData(
         f"the array {name!r} has {array.ndim} dimensions; expected 1 (a column), 3 or 4 (images)", where=source.path
     )
+
+
+def _texts(array: npt.NDArray[Any], name: str, source: Source) -> npt.NDArray[np.object_]:
+    try:
+        return np.char.decode(array, "utf-8").astype(object) if array.dtype.kind == "S" else array.astype(object)
+    except UnicodeDecodeError as error:
+        raise UnreadableData(
+            f"the array {name!r} holds bytes that are no UTF-8 text ({error.reason}); keep it as an array of str",
+            where=source.path,
+        ) from None
 
 
 def read_idx(source: Source) -> pd.DataFrame:

@@ -18,6 +18,7 @@ MAGIC = b"\x93IMG"
 HEADER = struct.Struct("<4sHHH")  # magic, height, width, channels
 CHANNELS = (1, 3, 4)
 LARGEST_SIDE = 4096
+TO_8_BITS = 257  # by which numbers of 16 bits are divided, so that the largest becomes the largest
 Pixels = npt.NDArray[np.uint8]
 
 
@@ -112,16 +113,22 @@ def _nested(value: Any) -> Any:
 def decoded(content: bytes, *, where: str) -> Pixels:
     """The pixels of an encoded image (height, width, channels); grey or RGB.
 
+    Grey of 16 bits is scaled to 8, so that 65535 is 255; numbers of 32 bits are taken as ``pixels_of`` takes an array.
+
     Raises:
-        UnsuitableData: it cannot be read.
+        UnsuitableData: it cannot be read, or its numbers do not say what is white.
     """
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image
 
     try:
         with Image.open(io.BytesIO(content)) as image:
-            grey = image.mode in ("1", "L", "I;16", "I", "F")
-            pixels = np.asarray(image.convert("L" if grey else "RGB"))
-    except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError) as error:
+            if image.mode.startswith("I;16"):
+                pixels = np.round(np.asarray(image) / TO_8_BITS).astype("uint8")
+            elif image.mode in ("I", "F"):
+                pixels = np.asarray(image)
+            else:
+                pixels = np.asarray(image.convert("L" if image.mode in ("1", "L") else "RGB"))
+    except Exception as error:  # of a decoder, which raises anything about a damaged file
         raise UnsuitableData(f"not an image that can be read: {error}", where=where) from None
     return pixels_of(pixels, where=where)
 
@@ -132,17 +139,25 @@ def pixels_of(array: npt.NDArray[Any], *, where: str) -> Pixels:
     Raises:
         UnsuitableData: it has other than two or three dimensions, or numbers outside the range.
     """
-    if array.ndim == 2:
-        array = array[:, :, None]
+    return as_bytes(_with_channels(array, before=(), where=where), where=where)
+
+
+def _with_channels(array: npt.NDArray[Any], *, before: tuple[str, ...], where: str) -> npt.NDArray[Any]:
+    """The array (*before, height, width, channels), its channels named where it has one and does not say so."""
+    full = len(before) + 3
+    told = array[..., None] if array.ndim == full - 1 else array
     if (
-        array.ndim != 3
-        or array.shape[2] not in CHANNELS
-        or not all(1 <= side <= LARGEST_SIDE for side in array.shape[:2])
+        told.ndim != full
+        or not told.size
+        or told.shape[-1] not in CHANNELS
+        or not all(side <= LARGEST_SIDE for side in told.shape[-3:-1])
     ):
+        size = ", ".join([*before, "height", "width"])
         raise UnsuitableData(
-            f"expected pixels as (height, width) or (height, width, 1, 3 or 4 channels), got {array.shape}", where=where
+            f"expected pixels as ({size}) or ({size}, 1, 3 or 4 channels) with sides of 1 to {LARGEST_SIDE}, got {array.shape}",
+            where=where,
         )
-    return as_bytes(array, where=where)
+    return told
 
 
 def as_bytes(array: npt.NDArray[Any], *, where: str) -> Pixels:
@@ -171,11 +186,4 @@ def as_bytes(array: npt.NDArray[Any], *, where: str) -> Pixels:
 
 def arrays_as_column(array: npt.NDArray[Any], *, where: str) -> list[bytes]:
     """Images (n, height, width[, channels]) as values of a table; raises as ``pixels_of`` does."""
-    if array.ndim == 3:
-        array = array[:, :, :, None]
-    if array.ndim != 4 or array.shape[3] not in CHANNELS:
-        raise UnsuitableData(
-            f"expected images as (n, height, width) or (n, height, width, 1, 3 or 4 channels), got {array.shape}",
-            where=where,
-        )
-    return pack_all(as_bytes(array, where=where))
+    return pack_all(as_bytes(_with_channels(array, before=("images",), where=where), where=where))

@@ -1,5 +1,6 @@
 """Images as values of a table: the same pixels whatever they came as, and nothing taken for an image that is none."""
 
+import contextlib
 import gzip
 import io
 import struct
@@ -15,7 +16,7 @@ from PIL import Image
 from rai_platform.data.images import as_images, fingerprints, is_packed, pack, pack_all, unpack
 from rai_platform.data.sample import Sample
 from rai_platform.data.sources import fingerprint, read_table
-from rai_platform.errors import UnreadableData, UnsuitableData
+from rai_platform.errors import BadInput, UnreadableData, UnsuitableData
 from rai_platform.spec.data import Source
 from rai_platform_tests.data.declared import prepare
 
@@ -78,10 +79,42 @@ def test_colour_is_kept_and_a_palette_is_resolved():
     assert unpack(as_images(column([palette.getvalue()]), where=""), where="").shape == (1, 4, 4, 3)
 
 
+def test_grey_of_sixteen_bits_keeps_its_shades():
+    deep = np.array([[0, 257, 32896], [65535, 65534, 128]], dtype="uint16")
+    for kind in ("PNG", "TIFF"):
+        written = io.BytesIO()
+        Image.fromarray(deep).save(written, kind)
+        read = unpack(as_images(column([written.getvalue()]), where=""), where="")
+        assert read[0, :, :, 0].tolist() == [[0, 1, 128], [255, 255, 0]]
+
+
+def test_numbers_of_32_bits_are_read_where_they_say_what_is_white():
+    shares = np.array([[0.0, 0.5], [1.0, 0.25]], dtype="float32")
+    for told, expected in ((shares, [[0, 128], [255, 64]]), (shares * 200, [[0, 100], [200, 50]])):
+        written = io.BytesIO()
+        Image.fromarray(told).save(written, "TIFF")
+        assert unpack(as_images(column([written.getvalue()]), where=""), where="")[0, :, :, 0].tolist() == expected
+    for dark in (shares * 1000, (shares * 70000).astype("int32")):
+        written = io.BytesIO()
+        Image.fromarray(dark).save(written, "TIFF")
+        with pytest.raises(UnsuitableData, match="from 0 to 255"):
+            as_images(column([written.getvalue()]), where="")
+
+
+@pytest.mark.parametrize("at", range(8, 60, 3))
+def test_a_damaged_picture_is_told_in_a_sentence_or_read(at):
+    content = bytearray(encoded(PIXELS[0]))
+    content[at] ^= 0xFF
+    with contextlib.suppress(UnsuitableData):
+        as_images(column([bytes(content)]), where="data.image, row 3")
+
+
 @pytest.mark.parametrize(
     ("value", "told"),
     [
         (b"no picture at all", "not an image that can be read"),
+        (np.zeros((0, 3)), "sides of 1 to 4096"),
+        (np.zeros((2, 5000), dtype="uint8"), r"sides of 1 to 4096, got \(2, 5000\)"),
         ("text", "expected an image"),
         (None, "1 rows have no image"),
         (np.zeros((2, 3, 5)), r"expected pixels as \(height, width\)"),
@@ -95,6 +128,13 @@ def test_colour_is_kept_and_a_palette_is_resolved():
 def test_what_is_no_image_is_told_in_a_sentence(value, told):
     with pytest.raises(UnsuitableData, match=told):
         as_images(column([value]), where="data.image, column 'image'")
+
+
+@pytest.mark.parametrize("shape", [(0, 4, 4), (3, 0, 4), (3, 4, 70000), (3, 4, 4, 2), (3, 4, 4, 1, 1)])
+def test_arrays_that_are_no_images_are_told_in_a_sentence(shape, tmp_path):
+    np.savez(tmp_path / "arrays.npz", image=np.zeros(shape, dtype="uint8"))
+    with pytest.raises(BadInput, match=r"expected pixels as|has 5 dimensions"):
+        read_table(Source(path=str(tmp_path / "arrays.npz")))
 
 
 def test_images_of_two_sizes_cannot_be_read_together():
@@ -137,6 +177,12 @@ def test_arrays_idx_folders_and_parquet_hold_the_same_images(as_files):
     assert np.array_equal(unpack(folder["image"], where=""), PIXELS[order])
 
 
+def npy(array):
+    written = io.BytesIO()
+    np.save(written, array)
+    return written.getvalue()
+
+
 @pytest.mark.parametrize(
     ("break_it", "source", "told"),
     [
@@ -170,6 +216,12 @@ def test_arrays_idx_folders_and_parquet_hold_the_same_images(as_files):
             lambda at: (at / "labels-idx1-ubyte").write_bytes(b"label,label"),
             {"path": "images-idx3-ubyte.gz", "format": "idx", "labels": "labels-idx1-ubyte"},
             "not an IDX file",
+        ),
+        (lambda at: (at / "arrays.npz").write_bytes(npy(PIXELS)), {"path": "arrays.npz"}, "not a NumPy archive"),
+        (
+            lambda at: np.savez(at / "arrays.npz", image=PIXELS, label=np.array(["é".encode("latin-1")] * len(PIXELS))),
+            {"path": "arrays.npz"},
+            "bytes that are no UTF-8 text",
         ),
         (lambda _: None, {"path": "nowhere", "format": "folder"}, "no such folder"),
         (

@@ -87,7 +87,15 @@ def test_json_lines_json_and_parquet_are_the_same_table(tmp_path, texts):
     assert len(digests) == 1
 
 
-@pytest.mark.parametrize("content", ['{"text": 1}', "[1, 2]", "[{", ""])
+def test_only_an_end_of_line_ends_a_record(tmp_path):
+    said = ["one\u2028two", "three\x85four", "five\x0bsix"]
+    path = tmp_path / "a.jsonl"
+    lines = "\r\n".join(json.dumps({"text": each}, ensure_ascii=False) for each in said[:2])
+    path.write_bytes(b"\xef\xbb\xbf" + lines.encode() + b"\n\n" + json.dumps({"text": said[2]}).encode())
+    assert read_table(Source(path=str(path)))["text"].tolist() == said
+
+
+@pytest.mark.parametrize("content", ['{"text": 1}', "[1, 2]", "[{", "", "[" * 200_000])
 def test_json_that_is_no_table_is_told(tmp_path, content):
     path = tmp_path / "a.json"
     path.write_text(content)
