@@ -17,7 +17,7 @@ from rai_platform.pipeline.values import grouped
 from rai_platform.spec.verdict import Interval
 
 LARGEST_PICTURE = 48_000  # bytes; larger ones make Dagster's pages slow
-SIGN = re.compile(r"[!-/:-@\[-`{-~]")
+SIGN = re.compile(r"[\\`*_\[\]<>|~&!@$]|:(?=//)|(?<=www)\.", re.IGNORECASE)  # that means something within a line
 Rows = Sequence[Mapping[str, str | int | float]]
 
 
@@ -53,7 +53,7 @@ def plain(sentence: str) -> str:
 
 
 def literal(words: str) -> str:
-    """A text of anybody's inside Markdown, letter by letter and on one line: nothing in it is read as a mark, a link or HTML.
+    """A text of anybody's within a line of Markdown, letter by letter: nothing in it is read as a mark, a link or HTML.
 
     Nothing in it hides either: what nobody sees has a sign.
     """
