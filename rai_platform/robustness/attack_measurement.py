@@ -18,7 +18,7 @@ from rai_platform.robustness.attack_report import (
 )
 from rai_platform.robustness.credibility import credibility, without_limits
 from rai_platform.robustness.declaring import in_words
-from rai_platform.robustness.ensemble import ATTACKS, Searched, Target, search
+from rai_platform.robustness.ensemble import Searched, Target, search
 from rai_platform.robustness.feasible_set import SLACK, ChoiceAxis, FeasibleSet, Floats
 from rai_platform.robustness.oracle import BATCH
 from rai_platform.robustness.people import People
@@ -63,7 +63,7 @@ def measure_constrained_attack(
             return ConstrainedAttack(not_possible=NOTHING_MUTABLE, immutable=dict(target.feasible.immutable))
         searched = {
             attack: search(target, attack, budgets, attacked=target.right, queries=adversary.queries, seed=seed)
-            for attack in ATTACKS
+            for attack in target.attacks
         }
         unlimited = without_limits(target, queries=adversary.queries, seed=seed)
     except UnscorableRows as error:
@@ -85,7 +85,7 @@ def measure_constrained_attack(
         efforts=efforts,
         exhausted=exhausted,
         examples=tuple(_examples(target, searched)),
-        checks=credibility(curve, efforts, exhausted, unlimited) if exhausted else (),
+        checks=credibility(curve, efforts, exhausted, unlimited, _flat(searched)) if exhausted else (),
         mutable={" / ".join(axis.columns): in_words(axis) for axis in target.feasible.axes},
         immutable=dict(target.feasible.immutable),
         relations=adversary.relations,
@@ -118,6 +118,12 @@ def _exhausted(searched: Mapping[Attack, Searched]) -> Proportion:
     cut_short = np.any([found.cut_short for found in searched.values()], axis=0)
     attacked = next(iter(searched.values())).attacked
     return weighted_proportion((stands & cut_short)[attacked], None)
+
+
+def _flat(searched: Mapping[Attack, Searched]) -> Proportion | None:
+    """The share of the people attacked about whom the model gave no gradient to follow; None where no attack follows any."""
+    found = next((found for found in searched.values() if found.flat is not None), None)
+    return None if found is None or found.flat is None else weighted_proportion(found.flat[found.attacked], None)
 
 
 def _effort(attack: Attack, found: Searched) -> Effort:

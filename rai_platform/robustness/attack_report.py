@@ -5,7 +5,14 @@ from typing import Literal
 
 from rai_platform.statistics.estimates import PairedDifference, Proportion
 
-Attack = Literal["coordinate_search", "look_alike_search", "random_search", "worst_case"]
+Attack = Literal[
+    "coordinate_search",
+    "look_alike_search",
+    "random_search",
+    "l1_projected_gradient",
+    "sparse_l1_descent",
+    "worst_case",
+]
 Direction = Literal["selected_to_refused", "refused_to_selected"]
 
 

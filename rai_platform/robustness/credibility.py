@@ -11,12 +11,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from rai_platform.robustness.attack_report import Attack, AttackedAccuracy, CredibilityCheck, Effort
-from rai_platform.robustness.ensemble import ATTACKS, Target, search
+from rai_platform.robustness.ensemble import Target, search
 from rai_platform.statistics.estimates import Proportion
 
 CHANCE = 0.5
 WIDEST = 0.15  # of the 95 % interval of accuracy under attack: some 200 people
 EXHAUSTED = 0.1  # of the people attacked
+FLAT = 0.05  # of the people attacked may have no gradient
 TRIED = 100  # people on whom the attack without limits is tried
 
 
@@ -25,8 +26,17 @@ def credibility(
     efforts: Sequence[Effort],
     exhausted: Proportion,
     without_limits: CredibilityCheck,
+    no_gradient: Proportion | None,
 ) -> tuple[CredibilityCheck, ...]:
-    """Every check of an attack, passed or not."""
+    """Every check of an attack, passed or not.
+
+    Args:
+        curve: by attack and budget.
+        efforts: by attack.
+        exhausted: share of the people whose decision stood when an attack had no question left.
+        without_limits: what ``without_limits`` found.
+        no_gradient: share of the people about whom there was no gradient to follow; None where no attack follows any.
+    """
     worst = sorted((point for point in curve if point.attack == "worst_case"), key=lambda point: point.budget)
     falls = all(
         later.accuracy.value <= earlier.accuracy.value + 1e-12
@@ -42,6 +52,18 @@ def credibility(
     infeasible = sum(effort.infeasible for effort in efforts)
     bounds = [point.accuracy.bounds() for point in worst]
     width = max(each.upper - each.lower for each in bounds)
+    gradients = (
+        (
+            CredibilityCheck(
+                name="there are gradients to follow",
+                passed=no_gradient.value <= FLAT,
+                says=f"nothing that could change moves the logits, to the first order, of {no_gradient.value:.1%} of the people "
+                f"attacked; it may be {FLAT:.0%}",
+            ),
+        )
+        if no_gradient
+        else ()
+    )
     return (
         _check("a larger budget never helps the model", falls, "accuracy never rises with the budget"),
         _check("no attack does better than all together", strongest, "at every budget the worst case is the lowest"),
@@ -64,6 +86,7 @@ def credibility(
             says=f"no question was left before an attack was done about {exhausted.value:.1%} of the people, whose decision "
             f"then stood; it may be {EXHAUSTED:.0%}",
         ),
+        *gradients,
     )
 
 
@@ -104,7 +127,7 @@ def _accuracy(target: Target, *, queries: int, seed: int) -> tuple[float, bool]:
     """The share of people who are decided about rightly whatever they change, and whether that moves anybody's score."""
     tried = target.first(TRIED)
     stands, moved = tried.right.copy(), False
-    for attack in ATTACKS:
+    for attack in tried.attacks:
         if not stands.any():
             break
         found = search(tried, attack, (math.inf,), attacked=stands, queries=queries, seed=seed)

@@ -20,7 +20,8 @@ from rai_platform.robustness.random_search import random_search
 from rai_platform.spec.adversary import Adversary
 from rai_platform.training.model import TrainedModel
 
-ATTACKS: dict[Attack, Callable[[Oracle, Sequence[float], int], Found]] = {
+Search = Callable[[Oracle, Sequence[float], int], Found]
+ATTACKS: dict[Attack, Search] = {
     "coordinate_search": coordinate_search,
     "look_alike_search": look_alike_search,
     "random_search": random_search,
@@ -87,6 +88,15 @@ class Target:
             batch=batch,
         )
 
+    @property
+    def attacks(self) -> dict[Attack, Search]:
+        """The attacks that can be tried on the model: those that follow gradients where it has some."""
+        if not self.model.has_gradients:
+            return ATTACKS
+        from rai_platform.robustness.gradient_search import SEARCHES  # torch and Foolbox take seconds to load
+
+        return ATTACKS | SEARCHES
+
     def first(self, count: int) -> "Target":
         """The first of the people."""
         rows = np.arange(min(count, len(self.decided)))
@@ -121,6 +131,7 @@ class Searched:
         cut_short: whether no question was left before the attack was done (rows,).
         moved: whether any change moved the margin (rows,).
         infeasible: changes that the check refused.
+        flat: whether there was no gradient to follow (rows,); None of an attack that follows none.
     """
 
     cost: Floats
@@ -130,6 +141,7 @@ class Searched:
     cut_short: Mask
     moved: Mask
     infeasible: int
+    flat: Mask | None
 
 
 def search(
@@ -147,7 +159,7 @@ def search(
         limit=queries,
         batch=target.batch,
     )
-    found = ATTACKS[attack](oracle, budgets, seed)
+    found = target.attacks[attack](oracle, budgets, seed)
     found.cost[found.cost > max(budgets)] = np.inf
     refused = _refused(target, oracle, found, max(budgets))
     found.cost[refused] = np.inf
@@ -155,6 +167,9 @@ def search(
     cost, points = np.full(len(attacked), np.inf), target.feasible.origin.copy()
     asked, cut_short, moved = np.zeros(len(attacked), dtype="int64"), np.zeros_like(attacked), np.zeros_like(attacked)
     cost[rows], points[rows] = found.cost, found.points
+    flat = None if found.flat is None else np.zeros_like(attacked)
+    if flat is not None:
+        flat[rows] = found.flat
     asked[rows], cut_short[rows], moved[rows] = oracle.asked, found.cut_short, oracle.moved
     return Searched(
         cost=cost,
@@ -164,6 +179,7 @@ def search(
         cut_short=cut_short,
         moved=moved,
         infeasible=len(refused),
+        flat=flat,
     )
 
 

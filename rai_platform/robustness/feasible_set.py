@@ -109,12 +109,17 @@ class FeasibleSet:
             moved[:, at] = moved[:, at] * axis.rate if isinstance(axis, NumberAxis) else (moved[:, at] > 0) * axis.cost
         return moved
 
-    def reach(self, at: int, axis: NumberAxis, rows: Indices, points: Floats) -> tuple[Floats, Floats]:
-        """The smallest and the largest value that a number can have beside the other coordinates of points, two times (points,)."""
+    def bounds(self, at: int, axis: NumberAxis, rows: Indices) -> tuple[Floats, Floats]:
+        """The smallest and the largest value that a number can have if no relation stands against it, two times (people,)."""
         start = self.origin[rows, at]
         low = start if axis.sign > 0 else np.minimum(start, axis.low)
         high = start if axis.sign < 0 else np.maximum(start, axis.high)
-        low, high = low.copy(), high.copy()
+        return low.copy(), high.copy()
+
+    def reach(self, at: int, axis: NumberAxis, rows: Indices, points: Floats) -> tuple[Floats, Floats]:
+        """The smallest and the largest value that a number can have beside the other coordinates of points, two times (points,)."""
+        start = self.origin[rows, at]
+        low, high = self.bounds(at, axis, rows)
         for relation in self.relations:
             coefficient = dict(relation.coefficients).get(axis.column)
             if coefficient is None:

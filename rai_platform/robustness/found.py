@@ -20,11 +20,13 @@ class Found:
         cost: what it costs (rows,); infinite where none was found.
         points: the people so changed (rows, axes).
         cut_short: whether the search ended because no question was left, and not because it knew nothing better (rows,).
+        flat: whether there was no gradient to follow (rows,); None of an attack that follows none.
     """
 
     cost: Floats
     points: Floats
     cut_short: Mask
+    flat: Mask | None = None
 
     @classmethod
     def nothing(cls, oracle: Oracle) -> Self:

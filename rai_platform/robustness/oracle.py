@@ -58,6 +58,10 @@ class Oracle:
         self.moved[rows[(margins != self.start[rows]) | flipped]] = True
         return margins, flipped
 
+    def charge(self, rows: Indices, questions: int) -> None:
+        """Counts questions about people (rows,) that an attack put to the network itself."""
+        self.asked[rows] += questions
+
     def left(self, rows: Indices) -> npt.NDArray[np.int64]:
         """How many questions are left about people (rows,)."""
         return self.limit - self.asked[rows]

@@ -85,13 +85,16 @@ def proposals(
             positions = np.array(axis.allowed, dtype="float64")
             target = positions[(where[:, at] * len(positions)).astype("intp")]
         moved[:, at] = np.where(chosen[:, at] & ~np.isnan(start[:, at]), target, moved[:, at])
-    return _paid_for(feasible, rows, moved, budget, np.argsort(order, axis=1))
+    return paid_for(feasible, rows, moved, budget, np.argsort(order, axis=1))
 
 
-def _paid_for(
+def paid_for(
     feasible: FeasibleSet, rows: Indices, moved: Floats, budget: float, order: Indices
 ) -> tuple[Floats, Floats]:
-    """The points with their changes paid for in some order (points, axes), and what they cost (points,)."""
+    """Points (points, axes) with their changes paid for in some order (points, axes), and what they cost (points,).
+
+    What the budget does not reach for is cut short (a number) or left out (a category).
+    """
     everybody, start = np.arange(len(rows)), feasible.origin[rows]
     parts, left = feasible.costs(rows, moved), np.full(len(rows), budget)
     for rank in range(order.shape[1]):

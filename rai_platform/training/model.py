@@ -54,6 +54,15 @@ class TrainedModel:
                 return self.parts[PREPROCESSING].transform(chosen)
             return as_read(chosen, self.manifest.features, self.estimators[0])
 
+    @property
+    def has_gradients(self) -> bool:
+        """Whether it is made of torch networks that read what the platform's own preprocessing makes of a table."""
+        return PREPROCESSING in self.parts and all(hasattr(each, "network_") for each in self.estimators)
+
+    def seen(self, features: pd.DataFrame) -> Any:
+        """What the estimators read (rows, columns); raises as ``score`` does."""
+        return self._seen(self.encode(features))
+
     def score(self, features: pd.DataFrame) -> Scores:
         """The score of the positive label for every row (rows,); a probability where ``score_is_probability``.
 
