@@ -3,14 +3,71 @@
 import itertools
 import multiprocessing
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from typing import Any
+from functools import partial
+from multiprocessing.reduction import ForkingPickler
+from typing import Any, TypeVar
 
 PATIENCE_SECONDS = 300  # for the slowest process to load its libraries
 
+Shared = TypeVar("Shared")
+Item = TypeVar("Item")
+Made = TypeVar("Made")
+Progress = Callable[[int, int], None]
+
 _barrier: threading.Barrier | None = None  # of a process
+_held: Any = None  # of a process
+
+
+def made_of_each(
+    task: Callable[[Shared, Item], Made],
+    shared: Shared,
+    items: Sequence[Item],
+    *,
+    workers: int,
+    progress: Progress | None = None,
+) -> list[Made]:
+    """What a task makes of every item, in their order, in several processes where that is asked for.
+
+    Args:
+        task: a function of a module; what it makes depends on nothing but its arguments.
+        shared: what every process holds. Where it cannot be sent to another process, this one does all the work.
+        items: what differs.
+        workers: processes at most.
+        progress: is told how many are done, and of how many.
+    """
+    useful = min(workers, len(items))
+    sent = _sent(shared) if useful > 1 else None
+    tell = progress or (lambda _done, _of: None)
+    made = []
+    if sent is None:
+        for item in items:
+            made.append(task(shared, item))
+            tell(len(made), len(items))
+        return made
+    with ready_processes(useful, _hold, (sent,)) as pool:
+        for one in pool.map(partial(_make, task), items):
+            made.append(one)
+            tell(len(made), len(items))
+    return made
+
+
+def _sent(shared: Any) -> bytes | None:
+    try:
+        return bytes(ForkingPickler.dumps(shared))
+    except Exception:  # an object of anybody's may refuse in any way
+        return None
+
+
+def _hold(sent: bytes) -> None:
+    global _held
+    _held = ForkingPickler.loads(sent)  # our own bytes of a moment ago, from the process that started this one
+
+
+def _make(task: Callable[[Any, Item], Made], item: Item) -> Made:
+    return task(_held, item)
 
 
 @contextmanager

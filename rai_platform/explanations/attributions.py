@@ -1,19 +1,26 @@
 """SHAP attributions of any model here: exact for trees and linear models, by permutation for everything else."""
 
+import logging
+import time
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import shap
 
 from rai_platform.explanations.mixing import Floats, Pool
 from rai_platform.explanations.report import Method, Output
 from rai_platform.explanations.tree_workers import tree_values
+from rai_platform.processes import made_of_each
 from rai_platform.training.estimators import encoded_columns
 from rai_platform.training.model import PREPROCESSING, REMOVAL, TrainedModel
 
 PERMUTATIONS = 4  # each forward and backward, which is exact where no more than two features act together
+LOG = logging.getLogger(__name__)
+BLOCK = 10  # rows whose permutations are drawn together
+WORTH_STARTING = 10.0  # seconds of work: a process takes some to load its libraries
 ROUNDING = 1e-9  # outputs that differ by less, of the largest of them, are the same output
 TREES = (
     "DecisionTreeClassifier",
@@ -103,7 +110,7 @@ def attribute(
         features: the rows to explain.
         background: the rows that stand for everybody; trees remember theirs from training.
         seed: of the permutations.
-        workers: processes at most, for trees with much to do; nothing depends on it.
+        workers: processes at most, where there is much to do; nothing depends on it.
 
     Raises:
         UnscorableRows: the model refuses rows that are put together from several others.
@@ -112,7 +119,7 @@ def attribute(
         return _by_trees(model, features, workers)
     if method == "linear":
         return _by_weights(model, features, background)
-    return _by_permutation(model, features, background, seed)
+    return _by_permutation(model, features, background, seed, workers)
 
 
 def _is_known_sum_of_trees(estimator: Any) -> bool:
@@ -155,26 +162,54 @@ def _by_weights(model: TrainedModel, features: pd.DataFrame, background: pd.Data
     )
 
 
-def _by_permutation(model: TrainedModel, features: pd.DataFrame, background: pd.DataFrame, seed: int) -> Attributions:
+def _by_permutation(
+    model: TrainedModel, features: pd.DataFrame, background: pd.DataFrame, seed: int, workers: int
+) -> Attributions:
     """Sampled Shapley values of the score itself, for any model that can be asked.
 
     A masked row takes each feature from the explained row or from a background row. So a row is written as the number of
     the row that each of its features comes from, and the model sees the features of those rows, encoded once.
     """
     pool = Pool(model, pd.concat([features, background], ignore_index=True))
-    width = len(model.manifest.features)
-    numbers = np.repeat(np.arange(len(features) + len(background), dtype="float64")[:, None], width, axis=1)
-    masker = shap.maskers.Independent(numbers[len(features) :], max_samples=len(background))
-    explainer = shap.PermutationExplainer(pool.scores, masker, seed=seed)
-    explanation = explainer(numbers[: len(features)], max_evals=PERMUTATIONS * (2 * width + 1), silent=True)
+    useful = workers if _seconds(model, background, rows=len(features)) > WORTH_STARTING else 1
+    blocks = np.array_split(np.arange(len(features)), -(-len(features) // BLOCK))
+    parts = made_of_each(
+        _permuted,
+        (pool, len(background), seed),
+        blocks,
+        workers=useful,
+        progress=lambda done, of: LOG.info("rows explained: %d of %d blocks", done, of),
+    )
     return Attributions(
         features=_names(model),
-        values=np.asarray(explanation.values, dtype="float64"),
+        values=np.concatenate([values for values, _ in parts]),
         outputs=model.score(features),
-        base_value=float(np.mean(explanation.base_values)),
+        base_value=float(np.mean(np.concatenate([base for _, base in parts]))),
         method="permutation",
         output="probability" if model.manifest.score_is_probability else "margin",
     )
+
+
+def _permuted(shared: tuple[Pool, int, int], rows: npt.NDArray[np.intp]) -> tuple[Floats, Floats]:
+    """Attributions of some rows of a pool (rows, features), and the base value of each (rows,).
+
+    The permutations are drawn anew for every block of rows, so that they do not depend on who takes which.
+    """
+    pool, background, seed = shared
+    numbers = np.repeat(np.arange(pool.rows, dtype="float64")[:, None], pool.width, axis=1)
+    masker = shap.maskers.Independent(numbers[pool.rows - background :], max_samples=background)
+    (drawn,) = np.random.SeedSequence([seed, int(rows[0])]).generate_state(1)
+    explainer = shap.PermutationExplainer(pool.scores, masker, seed=int(drawn))
+    explained = explainer(numbers[rows], max_evals=PERMUTATIONS * (2 * pool.width + 1), silent=True)
+    base = np.broadcast_to(np.asarray(explained.base_values, dtype="float64"), len(rows))
+    return np.asarray(explained.values, dtype="float64"), base
+
+
+def _seconds(model: TrainedModel, background: pd.DataFrame, *, rows: int) -> float:
+    """How long it takes to explain so many rows, to go by one time that the model scores the background."""
+    started = time.perf_counter()
+    model.score(background)
+    return (time.perf_counter() - started) * rows * PERMUTATIONS * (2 * len(model.manifest.features) + 1)
 
 
 def _names(model: TrainedModel) -> tuple[str, ...]:

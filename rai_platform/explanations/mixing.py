@@ -12,7 +12,12 @@ Integers = npt.NDArray[np.int64]
 
 
 class Pool:
-    """Rows whose features can be mixed; each is encoded once, however often it is used."""
+    """Rows whose features can be mixed; each is encoded once, however often it is used.
+
+    Attributes:
+        rows: how many.
+        width: how many features.
+    """
 
     def __init__(self, model: TrainedModel, features: pd.DataFrame) -> None:
         self._model = model
@@ -23,6 +28,7 @@ class Pool:
         encodes = PREPROCESSING in model.parts and not reads_free
         self._encoded = np.asarray(model.encode(features)) if encodes else None
         behind = encoded_columns(model.parts[PREPROCESSING]) if encodes else []
+        self.rows, self.width = len(features), len(self._names)
         self._source = np.array([self._names.index(name) for name in behind], dtype="int64")
 
     def scores(self, rows: Floats | Integers) -> Floats:

@@ -203,7 +203,7 @@ def shap_explanations(step: Step, candidate_model: Candidate, test_data: Sample)
         training=candidate_model.training_report,
         seed=seed_for(subject, "shap_explanations"),
         code_version=version,
-        workers=max(step.definition.spec.attacks.workers, share_of_cores()),
+        workers=_processes(step),
     )
     return _stored(step, report)
 
@@ -230,6 +230,7 @@ def robustness_scores(step: Step, candidate_model: Candidate, test_data: Sample)
         left_alone=_left_alone(step, test_data),
         extra_strengths=asked,
         adversary=step.definition.spec.adversary,
+        workers=_processes(step),
         seed=seed,
         code_version=version,
     )
@@ -291,6 +292,11 @@ def evidence_digests(step: Step) -> dict[str, str]:
     assets = ["predictions", "performance_report", "fairness_report", "shap_explanations", "robustness_scores"]
     assets += [MITIGATION_REPORT] if step.definition.spec.mitigation else []
     return {asset: step.values.digest(step.key(asset)) for asset in assets}
+
+
+def _processes(step: Step) -> int:
+    """How many processes may help with one step."""
+    return max(step.definition.spec.attacks.workers, share_of_cores())
 
 
 def _left_alone(step: Step, sample: Sample) -> tuple[str, ...]:

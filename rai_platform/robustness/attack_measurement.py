@@ -18,7 +18,7 @@ from rai_platform.robustness.attack_report import (
 )
 from rai_platform.robustness.credibility import credibility, without_limits
 from rai_platform.robustness.declaring import in_words
-from rai_platform.robustness.ensemble import Searched, Target, search
+from rai_platform.robustness.ensemble import Searched, Target, search_with_all
 from rai_platform.robustness.feasible_set import SLACK, ChoiceAxis, FeasibleSet, Floats
 from rai_platform.robustness.oracle import BATCH
 from rai_platform.robustness.people import People
@@ -40,6 +40,7 @@ def measure_constrained_attack(
     extra_budgets: Iterable[float] = (),
     seed: int,
     batch: int = BATCH,
+    workers: int = 1,
 ) -> ConstrainedAttack:
     """What becomes of accuracy when people, drawn by chance, change what they could change.
 
@@ -51,6 +52,7 @@ def measure_constrained_attack(
         extra_budgets: to try besides the declared ones, because a policy limits them.
         seed: of who is drawn, and of every draw of an attack.
         batch: rows of one call of the model; nothing depends on it.
+        workers: processes at most; nothing depends on it.
 
     Raises:
         InvalidSpec: the declaration does not fit the sample.
@@ -61,10 +63,7 @@ def measure_constrained_attack(
         target = Target.drawn(model, sample, adversary, left_alone=left_alone, rows=drawn, batch=batch)
         if not target.feasible.axes:
             return ConstrainedAttack(not_possible=NOTHING_MUTABLE, immutable=dict(target.feasible.immutable))
-        searched = {
-            attack: search(target, attack, budgets, attacked=target.right, queries=adversary.queries, seed=seed)
-            for attack in target.attacks
-        }
+        searched = search_with_all(target, budgets, queries=adversary.queries, seed=seed, workers=workers)
         unlimited = without_limits(target, queries=adversary.queries, seed=seed)
     except UnscorableRows as error:
         return ConstrainedAttack(not_possible=error.message)

@@ -1,5 +1,7 @@
 """The attacks, each on the same people; every change they put forward is checked before it counts."""
 
+import logging
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -8,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from rai_platform.data.sample import Sample
+from rai_platform.processes import made_of_each
 from rai_platform.robustness.attack_report import Attack
 from rai_platform.robustness.coordinate_search import coordinate_search
 from rai_platform.robustness.declaring import coordinates, feasible_set
@@ -21,6 +24,8 @@ from rai_platform.spec.adversary import Adversary
 from rai_platform.training.model import TrainedModel
 
 Search = Callable[[Oracle, Sequence[float], int], Found]
+LOG = logging.getLogger(__name__)
+WORTH_STARTING = 20.0  # seconds of work: a process takes some to load its libraries
 ATTACKS: dict[Attack, Search] = {
     "coordinate_search": coordinate_search,
     "look_alike_search": look_alike_search,
@@ -181,6 +186,42 @@ def search(
         infeasible=len(refused),
         flat=flat,
     )
+
+
+def search_with_all(
+    target: Target, budgets: Sequence[float], *, queries: int, seed: int, workers: int = 1
+) -> dict[Attack, Searched]:
+    """What every attack finds against those who are decided about rightly; raises as ``search`` does.
+
+    Args:
+        target: the model and the people.
+        budgets: what changes may cost.
+        queries: questions about a person at most, of each attack.
+        seed: of every draw.
+        workers: processes at most, which are started where there is much to do; nothing depends on it.
+    """
+    attacks = list(target.attacks)
+    useful = workers if _seconds(target, questions=queries * len(attacks)) > WORTH_STARTING else 1
+    found = made_of_each(
+        _search,
+        (target, tuple(budgets), queries, seed),
+        attacks,
+        workers=useful,
+        progress=lambda done, of: LOG.info("attacks on people: %d of %d", done, of),
+    )
+    return dict(zip(attacks, found, strict=True))
+
+
+def _search(shared: tuple[Target, tuple[float, ...], int, int], attack: Attack) -> Searched:
+    target, budgets, queries, seed = shared
+    return search(target, attack, budgets, attacked=target.right, queries=queries, seed=seed)
+
+
+def _seconds(target: Target, *, questions: int) -> float:
+    """How long it takes to ask about everybody so often, to go by one time."""
+    started = time.perf_counter()
+    target.model.decide(target.feasible.features, target.sensitive_features)
+    return questions * (time.perf_counter() - started)
 
 
 def _refused(target: Target, oracle: Oracle, found: Found, budget: float) -> Indices:

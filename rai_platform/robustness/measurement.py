@@ -34,6 +34,7 @@ def measure_robustness(
     seed: int,
     code_version: str,
     adversary: Adversary | None = None,
+    workers: int = 1,
 ) -> RobustnessScores:
     """How often the model is right when the table is changed, at random and by people who want another decision.
 
@@ -48,6 +49,7 @@ def measure_robustness(
         seed: of every draw; each perturbation and strength has its own stream.
         code_version: of the measuring code.
         adversary: what people could change; None attacks nobody.
+        workers: processes at most; nothing depends on it.
 
     Raises:
         InvalidSpec: the declaration of the adversary does not fit the sample.
@@ -83,7 +85,13 @@ def measure_robustness(
         attack=None
         if adversary is None
         else _attacked(
-            model, sample, adversary, left_alone, extra_budgets=extra_strengths.get("constrained_attack", ()), seed=seed
+            model,
+            sample,
+            adversary,
+            left_alone,
+            extra_budgets=extra_strengths.get("constrained_attack", ()),
+            seed=seed,
+            workers=workers,
         ),
     )
 
@@ -96,6 +104,7 @@ def _attacked(
     *,
     extra_budgets: Collection[float],
     seed: int,
+    workers: int,
 ) -> ConstrainedAttack:
     if sample.tabular.empty:
         return ConstrainedAttack(not_possible=NOT_A_TABLE)
@@ -104,7 +113,7 @@ def _attacked(
             not_possible="these attacks turn a decision between two labels, and there are several classes"
         )
     return measure_constrained_attack(
-        model, sample, adversary, left_alone=left_alone, extra_budgets=extra_budgets, seed=seed
+        model, sample, adversary, left_alone=left_alone, extra_budgets=extra_budgets, seed=seed, workers=workers
     )
 
 

@@ -80,7 +80,7 @@ class Relaxation(nn.Module):
 
     def forward(self, moves: Tensor) -> Tensor:
         """Half the log odds over the threshold's, and its opposite."""
-        confined = Confined.apply(moves, self.low, self.high)  # type: ignore[no-untyped-call] - torch's
+        confined = Confined.apply(moves, self.low, self.high)  # type: ignore[no-untyped-call]  # of torch, without types
         read = self.base + torch.einsum("nm,nmc->nc", confined, self.slopes)
         odds = self._odds(read) - self.threshold
         self._remember(confined.detach(), self.side * odds.detach())
