@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from rai_platform.console.output import Output, line, stdout_kept_clean
-from rai_platform.errors import BadInput, LedgerBroken, RaiError
+from rai_platform.errors import BadInput, LedgerBroken, RaiError, in_a_line
 from rai_platform.settings import TRACEBACKS, Settings, read_settings, tracebacks_wanted
 from rai_platform.threads import share_cores
 
@@ -244,7 +244,7 @@ def execute(arguments: list[str]) -> int:
     except Exception as error:
         if tracebacks_wanted():
             raise
-        told = f"{type(error).__name__}: {' '.join(str(error).split())}; set {TRACEBACKS}=1 to see where"
+        told = f"{in_a_line(error)}; set {TRACEBACKS}=1 to see where"
         return _tell(RaiError(told, where="not foreseen"), as_json)
     return code if isinstance(code, int) else 0
 

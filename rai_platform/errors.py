@@ -117,6 +117,17 @@ class PromotionConflict(RaiError):
     """Another promotion took place after the evidence for this one was put together."""
 
 
+def message_of(error: Exception) -> str:
+    """What an error says, in a line."""
+    return " ".join(str(error).split())
+
+
+def in_a_line(error: Exception) -> str:
+    """What somebody else's code raised and what it says, in a line of 500 letters at most."""
+    message = message_of(error)
+    return f"{type(error).__name__}{message and f': {message}'}"[:500]
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """The end of a sentence that offers the closest known name, or nothing where none is close."""
     by_lower_case = {candidate.lower(): candidate for candidate in known}

@@ -16,6 +16,8 @@ from rai_platform.errors import (
     UnknownColumn,
     UnknownModel,
     did_you_mean,
+    in_a_line,
+    message_of,
 )
 
 CLASSES = [
@@ -82,3 +84,16 @@ def test_only_a_known_name_is_ever_offered(name: str, known: list[str]) -> None:
     assert told == "" or any(told == f"; did you mean {candidate!r}?" for candidate in known)
     if name and name in known:
         assert told != ""
+
+
+@pytest.mark.parametrize(
+    ("error", "said", "told"),
+    [
+        (ValueError("no such\n\n  column"), "no such column", "ValueError: no such column"),
+        (MemoryError(), "", "MemoryError"),
+        (TypeError("a" * 900), "a" * 900, "TypeError: " + "a" * 489),
+    ],
+)
+def test_what_others_raise_is_told_in_a_line(error: Exception, said: str, told: str) -> None:
+    assert message_of(error) == said
+    assert in_a_line(error) == told

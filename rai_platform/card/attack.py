@@ -1,7 +1,7 @@
 """The card's part on people who change what they could change, to be decided about otherwise."""
 
-from rai_platform.card.document import AttackRow, AttackSection
 from rai_platform.card.figures import figure
+from rai_platform.card.sections.attack import AttackRow, AttackSection
 from rai_platform.robustness.attack_report import AttackedAccuracy, ConstrainedAttack, Direction
 
 UPPER_BOUND = "Accuracy under attack is an upper bound: another attack may do worse to the model."

@@ -5,13 +5,7 @@ from dataclasses import dataclass
 from rai_platform.card.champion import champion_section
 from rai_platform.card.data_figures import data_figures, labels_of_groups, missing_rows, proxy_rows
 from rai_platform.card.discoveries import discovery_sections
-from rai_platform.card.document import (
-    GroupShare,
-    ModelCard,
-    PolicyLine,
-    PolicySection,
-    TrainingSection,
-)
+from rai_platform.card.document import ModelCard
 from rai_platform.card.examination import examination_section
 from rai_platform.card.figures import (
     class_rows,
@@ -25,6 +19,8 @@ from rai_platform.card.law import legal_readings
 from rai_platform.card.limitations import computed_limitations
 from rai_platform.card.mitigation import mitigation_section
 from rai_platform.card.robustness import robustness_section
+from rai_platform.card.sections.policy import PolicyLine, PolicySection
+from rai_platform.card.sections.training import GroupShare, TrainingSection
 from rai_platform.comparison.report import ChampionComparison
 from rai_platform.errors import EvidenceMismatch
 from rai_platform.explanations.report import Explanations

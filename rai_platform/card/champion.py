@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from rai_platform.card.document import ChampionSection
 from rai_platform.card.figures import figure
+from rai_platform.card.sections.champion import ChampionSection
 from rai_platform.card.trades import in_words, moved_sentence, trade_row
 from rai_platform.comparison.report import ChampionComparison
 

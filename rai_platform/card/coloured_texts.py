@@ -1,6 +1,6 @@
 """Explained texts as the card shows them: words coloured by what they add."""
 
-from rai_platform.card.document import ColouredText, ColouredWord
+from rai_platform.card.sections.explanations import ColouredText, ColouredWord
 from rai_platform.card.visible import visible
 from rai_platform.explanations.report import Explanations
 

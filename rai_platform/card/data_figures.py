@@ -1,7 +1,8 @@
 """From the screen of the training data to the figures of the card and of Dagster's pages."""
 
-from rai_platform.card.document import Figure, LabelsOfGroup, MissingRow, ProxyRow
 from rai_platform.card.figures import figure
+from rai_platform.card.sections.figure import Figure
+from rai_platform.card.sections.training import LabelsOfGroup, MissingRow, ProxyRow
 from rai_platform.data.pretraining import MEASURES, measure_labels
 from rai_platform.data.report import DataReport
 from rai_platform.spec.metrics import METRICS

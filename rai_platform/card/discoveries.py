@@ -1,6 +1,6 @@
 """Subgroups nobody named, in words that need no statistics."""
 
-from rai_platform.card.document import DiscoverySection, SubgroupRow
+from rai_platform.card.sections.discoveries import DiscoverySection, SubgroupRow
 from rai_platform.fairness.report import Discovery, FairnessReport
 
 RATE_IN_WORDS = {"selection_rate": "are selected", "error_rate": "are misjudged"}

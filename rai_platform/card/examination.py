@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass
 
-from rai_platform.card.document import (
+from rai_platform.card.figures import figure
+from rai_platform.card.sections.examination import (
     AttributionParityRow,
     ExaminationSection,
     ExplanationTest,
-    Figure,
     ProxyFeatureRow,
 )
-from rai_platform.card.figures import figure
+from rai_platform.card.sections.figure import Figure
 from rai_platform.explanations.examination import (
     FAITHFULNESS,
     LIME,

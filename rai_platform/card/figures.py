@@ -4,17 +4,11 @@ import dataclasses
 import itertools
 
 from rai_platform.card.coloured_texts import coloured_texts
-from rai_platform.card.document import (
-    CalibrationPoint,
-    ClassRow,
-    ExaminationSection,
-    ExplanationSection,
-    FeatureFairness,
-    Figure,
-    GroupRow,
-    ImportanceRow,
-    LocalExplanation,
-)
+from rai_platform.card.sections.examination import ExaminationSection
+from rai_platform.card.sections.explanations import ExplanationSection, ImportanceRow, LocalExplanation
+from rai_platform.card.sections.fairness import CalibrationPoint, FeatureFairness, GroupRow
+from rai_platform.card.sections.figure import Figure
+from rai_platform.card.sections.performance import ClassRow
 from rai_platform.data.sample import MISSING_GROUP
 from rai_platform.explanations.report import ExplainedRow, Explanations
 from rai_platform.fairness.cells import Cells

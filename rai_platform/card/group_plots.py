@@ -10,7 +10,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.patches import Patch
 
-from rai_platform.card.document import CalibrationPoint, FeatureFairness, Figure, GroupRow
 from rai_platform.card.drawing import (
     GRID,
     INK,
@@ -24,6 +23,8 @@ from rai_platform.card.drawing import (
     new_canvas,
     written,
 )
+from rai_platform.card.sections.fairness import CalibrationPoint, FeatureFairness, GroupRow
+from rai_platform.card.sections.figure import Figure
 
 SHOWN_RATES = ("selection_rate", "true_positive_rate", "false_positive_rate")
 SHOWN_GROUPS = 40  # rows of a picture; more would be smaller than its letters

@@ -1,8 +1,8 @@
 """The card's part on images that are a little different, by chance or on purpose."""
 
 from rai_platform.card.attack import UPPER_BOUND
-from rai_platform.card.document import CorruptionRow, ImageAttackRow, ImageSection
 from rai_platform.card.figures import figure
+from rai_platform.card.sections.images import CorruptionRow, ImageAttackRow, ImageSection
 from rai_platform.robustness.images.report import IN_WORDS, AttackedImages, ImageRobustness
 
 

@@ -1,7 +1,7 @@
 """Whether people who are alike are treated alike, in figures and in words."""
 
-from rai_platform.card.document import FlipRow, IndividualSection
 from rai_platform.card.figures import figure
+from rai_platform.card.sections.individual import FlipRow, IndividualSection
 from rai_platform.fairness.report import AttributeFlip, Consistency, FairnessReport
 from rai_platform.spec.metrics import METRICS
 

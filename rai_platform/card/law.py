@@ -1,6 +1,6 @@
 """Readings of the law from the report's counts: tables that rules describe, and no legal advice."""
 
-from rai_platform.card.document import LegalReading
+from rai_platform.card.sections.law import LegalReading
 from rai_platform.fairness.law import adverse_impact, selection_table
 from rai_platform.fairness.report import FairnessReport
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from rai_platform.card.document import FrontierRow, MitigationSection
+from rai_platform.card.sections.mitigation import FrontierRow, MitigationSection
 from rai_platform.card.trades import in_words, moved_sentence, trade_row
 from rai_platform.mitigation.report import MitigationReport
 

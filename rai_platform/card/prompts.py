@@ -1,7 +1,7 @@
 """The card's part on attempts to inject instructions."""
 
-from rai_platform.card.document import EndpointSection, FamilyRow, GuardSection, ProbeRow, PromptSection
 from rai_platform.card.figures import figure
+from rai_platform.card.sections.prompts import EndpointSection, FamilyRow, GuardSection, ProbeRow, PromptSection
 from rai_platform.card.text_attack import doubts_in_words
 from rai_platform.robustness.prompts.report import (
     EndpointReport,

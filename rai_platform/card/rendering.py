@@ -11,9 +11,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from pydantic import TypeAdapter
 
-from rai_platform.card.document import FeatureFairness, ModelCard
+from rai_platform.card.document import ModelCard
 from rai_platform.card.individual import NO_CAUSE
 from rai_platform.card.law import NO_ADVICE
+from rai_platform.card.sections.fairness import FeatureFairness
 from rai_platform.card.visible import visible
 from rai_platform.data.sample import MISSING_GROUP
 from rai_platform.robustness.images.report import IN_WORDS

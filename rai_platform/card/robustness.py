@@ -1,10 +1,10 @@
 """The card's section on what happens when the table or the images are a little different."""
 
 from rai_platform.card.attack import attack_section
-from rai_platform.card.document import RobustnessRow, RobustnessSection
 from rai_platform.card.figures import figure
 from rai_platform.card.images import image_section
 from rai_platform.card.prompts import prompt_section
+from rai_platform.card.sections.robustness import RobustnessRow, RobustnessSection
 from rai_platform.card.text_attack import text_attack_section
 from rai_platform.robustness.report import NOT_A_TABLE, RobustnessScores
 

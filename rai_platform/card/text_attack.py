@@ -1,8 +1,9 @@
 """The card's part on texts that are changed on purpose."""
 
 from rai_platform.card.attack import UPPER_BOUND
-from rai_platform.card.document import Figure, RecipeRow, TextAttackSection
 from rai_platform.card.figures import figure
+from rai_platform.card.sections.figure import Figure
+from rai_platform.card.sections.texts import RecipeRow, TextAttackSection
 from rai_platform.robustness.attack_report import CredibilityCheck
 from rai_platform.robustness.texts.report import Reduction, TextRobustness
 from rai_platform.statistics.estimates import Proportion

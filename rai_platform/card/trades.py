@@ -1,6 +1,7 @@
 """What changes between two models, in figures and in sentences."""
 
-from rai_platform.card.document import Figure, TradeRow
+from rai_platform.card.sections.figure import Figure
+from rai_platform.card.sections.trades import TradeRow
 from rai_platform.comparison.report import Measured, Trade
 from rai_platform.spec.metrics import METRICS
 from rai_platform.spec.verdict import Interval

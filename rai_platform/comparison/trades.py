@@ -11,7 +11,7 @@ from rai_platform.fairness.cells import count_cells, with_clusters
 from rai_platform.fairness.change import bounds_of_change, compare_decisions
 from rai_platform.fairness.disparities import measure_disparity
 from rai_platform.fairness.metrics import DISPARITIES
-from rai_platform.performance.measurement import balanced_accuracy
+from rai_platform.performance.balanced import balanced_accuracy
 from rai_platform.statistics.clusters import clustered_variance
 from rai_platform.statistics.estimates import Estimate, NormalEstimate, paired_difference, weighted_proportion
 

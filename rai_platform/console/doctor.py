@@ -13,7 +13,7 @@ from typing import Literal
 import dagster as dg
 import sqlalchemy as sa
 
-from rai_platform.errors import BadInput, RaiError, Unreachable
+from rai_platform.errors import BadInput, RaiError, Unreachable, message_of
 from rai_platform.home import Home
 from rai_platform.pipeline.models import Models
 from rai_platform.settings import Settings
@@ -81,7 +81,7 @@ def examine(
             mend=f"correct {error.where}, or wait until it answers; where it is damaged, {RESTORE}",
         )
     except (RaiError, sa.exc.SQLAlchemyError) as error:
-        yield Diagnosis(subject="ledger", state="broken", found=" ".join(str(error).split()), mend=RESTORE)
+        yield Diagnosis(subject="ledger", state="broken", found=message_of(error), mend=RESTORE)
 
 
 def _python() -> Diagnosis:

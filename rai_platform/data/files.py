@@ -11,7 +11,7 @@ from typing import Any
 import fsspec
 import pandas as pd
 
-from rai_platform.errors import UnreadableData
+from rai_platform.errors import UnreadableData, in_a_line, message_of
 from rai_platform.spec.data import Source
 from rai_platform.spec.digests import digest_of
 
@@ -64,11 +64,11 @@ def read_file(source: Source, *, missing: tuple[str, ...], texts: Collection[str
         raise UnreadableData("cannot be fetched: the server does not answer", where=source.path) from None
     except NOT_AS_CLAIMED as error:
         kind = NAMES.get(format_of(source), f"CSV with {source.separator!r} between the columns")
-        raise UnreadableData(f"not {kind}: {in_a_line(error)}", where=source.path) from None
+        raise UnreadableData(f"not {kind}: {message_of(error)}", where=source.path) from None
     except Exception as error:
         if not _is_far(source):
             raise
-        raise UnreadableData(f"cannot be fetched: {_named(error)}", where=source.path) from None
+        raise UnreadableData(f"cannot be fetched: {in_a_line(error)}", where=source.path) from None
 
 
 def fingerprint_of_file(source: Source) -> str:
@@ -88,7 +88,7 @@ def fingerprint_of_file(source: Source) -> str:
     except Exception as error:
         if not _is_far(source):
             raise
-        raise UnreadableData(f"cannot be fetched: {_named(error)}", where=source.path) from None
+        raise UnreadableData(f"cannot be fetched: {in_a_line(error)}", where=source.path) from None
 
 
 def fingerprint_of_folder(source: Source) -> str:
@@ -115,11 +115,6 @@ def format_of(source: Source) -> str:
     return next((kind for ending, kind in ENDINGS.items() if name.endswith(ending)), "csv")
 
 
-def in_a_line(error: Exception) -> str:
-    """What an error says, without its line breaks."""
-    return " ".join(str(error).split())
-
-
 def _filesystem(source: Source) -> tuple[Any, str]:
     options: dict[str, Any] = {}
     if source.path.startswith(WEB):
@@ -132,7 +127,7 @@ def _filesystem(source: Source) -> tuple[Any, str]:
     except ImportError as error:
         raise UnreadableData(f"reading it needs a package that is not installed: {error}", where=source.path) from None
     except (ValueError, OSError) as error:
-        raise UnreadableData(f"no way to read such a URL: {in_a_line(error)}", where=source.path) from None
+        raise UnreadableData(f"no way to read such a URL: {message_of(error)}", where=source.path) from None
     return filesystem, path
 
 
@@ -230,7 +225,3 @@ def _no_such(error: OSError) -> str:
 def _is_far(source: Source) -> bool:
     """Whether a foreign file system answers, which may raise anything; nearer, that is a fault of our own."""
     return "://" in source.path
-
-
-def _named(error: Exception) -> str:
-    return f"{type(error).__name__}: {in_a_line(error)}"

@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 
 from rai_platform.data.columns import cell_text
-from rai_platform.data.files import fingerprint_of_file, fingerprint_of_folder, format_of, in_a_line, read_file
+from rai_platform.data.files import fingerprint_of_file, fingerprint_of_folder, format_of, read_file
 from rai_platform.data.generators import GENERATORS
 from rai_platform.data.image_files import read_folder, read_idx, read_npz
 from rai_platform.data.images import pack_all
-from rai_platform.errors import UnknownColumn, UnreadableData, did_you_mean
+from rai_platform.errors import UnknownColumn, UnreadableData, did_you_mean, message_of
 from rai_platform.spec.data import Cell, DataSpec, Source
 from rai_platform.spec.digests import digest_of
 
@@ -136,7 +136,7 @@ def _read_openml(source: Source) -> pd.DataFrame:
         asked = {"data_id": int(name)} if name.isdigit() else {"name": name, "version": version}
         bunch = fetch_openml(**asked, as_frame=True, parser="auto")
     except (OSError, ValueError) as error:
-        raise UnreadableData(f"OpenML did not give it: {in_a_line(error)}", where=source.path) from None
+        raise UnreadableData(f"OpenML did not give it: {message_of(error)}", where=source.path) from None
     frame: pd.DataFrame = bunch.frame
     return frame
 

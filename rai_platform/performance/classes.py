@@ -1,15 +1,13 @@
 """Performance where several classes are told apart: what is defined for them, class by class and over all."""
 
-import math
-
 import numpy as np
 import numpy.typing as npt
 
 from rai_platform.data.sample import Sample
+from rai_platform.performance.balanced import balanced_accuracy
 from rai_platform.performance.calibration import LEAST_PROBABILITY, calibration_bins, expected_calibration_error
 from rai_platform.performance.report import CalibrationBin, ClassResult, PerformanceReport
 from rai_platform.statistics.areas import roc_auc
-from rai_platform.statistics.clusters import clustered_variance
 from rai_platform.statistics.estimates import (
     Estimate,
     NormalEstimate,
@@ -57,7 +55,7 @@ def measure_classes(
     if absent := [result.label for result in results if result.recall is None]:
         not_estimable["balanced_accuracy"] = f"the test data hold no row of {absent[0]}"
     else:
-        measured["balanced_accuracy"] = _mean_recall(right, results, sample)
+        measured["balanced_accuracy"] = balanced_accuracy(right, y_true, weight, cluster)
     counts = np.bincount(y_true, minlength=len(sample.classes))
     if (rarest := int(np.minimum(counts, sample.n - counts).min())) < 2:
         not_estimable["roc_auc"] = f"two rows of each class are needed, got {rarest} of the rarest one"
@@ -112,28 +110,6 @@ def _share(of: npt.NDArray[np.bool_], among: npt.NDArray[np.bool_], sample: Samp
         of[among],
         None if sample.weight is None else sample.weight[among],
         None if sample.cluster is None else sample.cluster[among],
-    )
-
-
-def _mean_recall(right: npt.NDArray[np.bool_], results: tuple[ClassResult, ...], sample: Sample) -> NormalEstimate:
-    recalls = [result.recall for result in results if result.recall is not None]
-    variance = sum(
-        # One success and one failure more keep the error above 0 where a recall is 0 or 1 (Agresti and Coull, 1998).
-        (rate.successes + 1) * (rate.trials - rate.successes + 1) / (rate.trials + 2) ** 3
-        for rate in recalls
-    )
-    variance /= len(recalls) ** 2
-    if sample.cluster is not None:
-        w, influence = np.ones(sample.n) if sample.weight is None else sample.weight, np.empty(sample.n)
-        for place, rate in enumerate(recalls):
-            mine = sample.y_true == place
-            influence[mine] = w[mine] * (right[mine] - rate.value) / w[mine].sum() / len(recalls)
-        variance = max(variance, clustered_variance(influence, sample.cluster))
-    return NormalEstimate(
-        value=sum(rate.value for rate in recalls) / len(recalls),
-        standard_error=math.sqrt(variance),
-        n=sample.n,
-        most=1.0,
     )
 
 

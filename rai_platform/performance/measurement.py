@@ -1,21 +1,18 @@
 """Accuracy, discrimination and calibration, from predictions."""
 
-import math
-
 import numpy as np
 import numpy.typing as npt
 from sklearn.metrics import roc_curve
 
 from rai_platform.data.sample import Sample
 from rai_platform.fairness.report import must_match
+from rai_platform.performance.balanced import balanced_accuracy
 from rai_platform.performance.calibration import LEAST_PROBABILITY, calibration_bins, expected_calibration_error
-from rai_platform.performance.classes import measure_classes
+from rai_platform.performance.classes import NOT_PROBABILITIES, measure_classes
 from rai_platform.performance.report import CalibrationBin, PerformanceReport
 from rai_platform.statistics.areas import roc_auc
-from rai_platform.statistics.clusters import clustered_variance
 from rai_platform.statistics.estimates import (
     Estimate,
-    NormalEstimate,
     paired_difference,
     weighted_mean,
     weighted_proportion,
@@ -74,7 +71,7 @@ def measure_performance(
         measured |= _probability_metrics(predictions.y_score, y_true, weight, cluster, seed)
         calibration = calibration_bins(predictions.y_score, y_true, weight, cluster)
     else:
-        why = NO_SCORES if predictions.y_score is None else "the scores are not probabilities"
+        why = NO_SCORES if predictions.y_score is None else NOT_PROBABILITIES
         not_estimable |= dict.fromkeys(("log_loss", "brier_score", "expected_calibration_error"), why)
     return PerformanceReport(
         subject=predictions.subject,
@@ -89,33 +86,6 @@ def measure_performance(
         roc=_roc_points(y_true, predictions.y_score, weight),
         code_version=code_version,
     )
-
-
-def balanced_accuracy(
-    right: npt.NDArray[np.bool_],
-    y_true: npt.NDArray[np.int8],
-    weight: Floats | None,
-    cluster: npt.NDArray[np.int64] | None = None,
-) -> NormalEstimate:
-    """The mean of true positive rate and true negative rate, with the error of a mean of two independent proportions."""
-    rates = [
-        weighted_proportion(right[y_true == label], None if weight is None else weight[y_true == label])
-        for label in (0, 1)
-    ]
-    variance = sum(
-        # One success and one failure more keep the error above 0 where a rate is 0 or 1 (Agresti and Coull, 1998).
-        (rate.successes + 1) * (rate.trials - rate.successes + 1) / (rate.trials + 2) ** 3
-        for rate in rates
-    )
-    value = sum(rate.value for rate in rates) / 2
-    variance /= 4
-    if cluster is not None:
-        w, influence = np.ones(len(right)) if weight is None else weight, np.empty(len(right))
-        for label, rate in enumerate(rates):
-            mine = y_true == label
-            influence[mine] = w[mine] * (right[mine] - rate.value) / w[mine].sum() / 2
-        variance = max(variance, clustered_variance(influence, cluster))
-    return NormalEstimate(value=value, standard_error=math.sqrt(variance), n=len(right), most=1.0)
 
 
 def _probability_metrics(

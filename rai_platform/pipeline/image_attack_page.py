@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from rai_platform.card.document import ImageSection
+from rai_platform.card.sections.images import ImageSection
 from rai_platform.pipeline.metadata_values import number, picture, plain, range_of, table, text, wide_table
 from rai_platform.pipeline.values import Page
 from rai_platform.release.finding import in_words

@@ -5,7 +5,9 @@ from typing import Any
 
 import dagster as dg
 
-from rai_platform.card.document import FeatureFairness, Figure, ModelCard
+from rai_platform.card.document import ModelCard
+from rai_platform.card.sections.fairness import FeatureFairness
+from rai_platform.card.sections.figure import Figure
 from rai_platform.data.report import DataReport
 from rai_platform.explanations.report import Explanations
 from rai_platform.fairness.report import FairnessReport

@@ -11,7 +11,7 @@ from rai_platform.robustness.prompts.report import PromptRobustness
 from rai_platform.robustness.texts.report import Part, TextRobustness
 
 if TYPE_CHECKING:
-    from rai_platform.card.document import TextAttackSection
+    from rai_platform.card.sections.texts import TextAttackSection
 
 
 def text_attack_page(report: TextRobustness | None) -> Page:

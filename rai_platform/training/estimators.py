@@ -15,7 +15,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.utils.validation import has_fit_parameter
 
-from rai_platform.errors import UnusableEstimator, did_you_mean
+from rai_platform.errors import UnusableEstimator, did_you_mean, in_a_line
 from rai_platform.spec.model import Estimator
 
 NUMBERS, MISSING, CATEGORIES, TEXT = "numbers", "missing", "categories", "text"
@@ -100,11 +100,6 @@ def weight_parameter(estimator: Any) -> str | None:
         return None if inner is None else f"{name}__{inner}"
     takes_any = any(each.kind is each.VAR_KEYWORD for each in inspect.signature(estimator.fit).parameters.values())
     return "sample_weight" if takes_any or has_fit_parameter(estimator, "sample_weight") else None
-
-
-def in_a_line(error: Exception) -> str:
-    """What somebody else's code raised, in a line."""
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"[:500]
 
 
 def builds_own_preprocessing(estimator: Any, spec: Estimator) -> bool:

@@ -8,7 +8,7 @@ from sklearn.exceptions import ConvergenceWarning
 from rai_platform.data.columns import selected_label
 from rai_platform.data.images import is_packed
 from rai_platform.data.sample import Sample
-from rai_platform.errors import InvalidSpec, RaiError, UnusableEstimator
+from rai_platform.errors import InvalidSpec, RaiError, UnusableEstimator, in_a_line
 from rai_platform.spec.model import Estimator, ModelSpec
 from rai_platform.training.estimator_code import estimator_code
 from rai_platform.training.estimators import (
@@ -16,7 +16,6 @@ from rai_platform.training.estimators import (
     build_preprocessing,
     builds_own_preprocessing,
     encoded_columns,
-    in_a_line,
 )
 from rai_platform.training.manifest import PLATFORM_NETWORKS, Feature, FeatureKind, Manifest
 from rai_platform.training.mitigation import Learned, Task, grid_of, mitigate, weight_of

@@ -12,7 +12,7 @@ from scipy.special import expit, logit
 
 from rai_platform.data.images import unpack
 from rai_platform.data.sample import joined
-from rai_platform.errors import RaiError, UnscorableRows, UnsuitableData
+from rai_platform.errors import RaiError, UnscorableRows, UnsuitableData, in_a_line
 from rai_platform.training.estimators import chances_of_classes, positive_scores
 from rai_platform.training.manifest import Feature, GroupThresholds, Manifest, ThresholdStep
 
@@ -194,10 +194,7 @@ def _refusals_told(estimator: str) -> Iterator[None]:
     except (RaiError, MemoryError):
         raise
     except Exception as error:
-        told = " ".join(str(error).split())[:500]
-        raise UnscorableRows(
-            f"the model refuses these rows: {type(error).__name__}{told and f': {told}'}", where=estimator
-        ) from error
+        raise UnscorableRows(f"the model refuses these rows: {in_a_line(error)}", where=estimator) from error
 
 
 def joined_groups(sensitive_features: pd.DataFrame | None, names: tuple[str, ...]) -> npt.NDArray[np.object_]:

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rai_platform.card.building import Evidence, Judged, gaps
-from rai_platform.card.document import Figure, ModelCard
+from rai_platform.card.document import ModelCard
 from rai_platform.card.figures import explanation_section
+from rai_platform.card.sections.figure import Figure
 from rai_platform.errors import EvidenceMismatch
 from rai_platform.fairness.metrics import DISPARITIES
 from rai_platform.fairness.rates import RATES

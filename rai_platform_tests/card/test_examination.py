@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from rai_platform.card.document import ExaminationSection
 from rai_platform.card.examination import examination_section
 from rai_platform.card.plots import draw_card
 from rai_platform.card.rendering import render_html, render_markdown
+from rai_platform.card.sections.examination import ExaminationSection
 from rai_platform.explanations.examination import FAITHFULNESS, STABILITY, GroupShares, ProxyColumn, Repetitions
 from rai_platform.explanations.report import Explanations, nothing_to_explain
 from rai_platform.pipeline.pages import page_of

@@ -13,7 +13,6 @@ import pytest
 from matplotlib.textpath import TextPath
 
 from rai_platform.card.attack_plot import draw_attack
-from rai_platform.card.document import CalibrationPoint, FeatureFairness
 from rai_platform.card.faithfulness_plot import draw_faithfulness
 from rai_platform.card.figures import group_rows
 from rai_platform.card.group_plots import SHOWN_GROUPS, SHOWN_PANELS, draw_calibration, draw_confusion, draw_groups
@@ -25,6 +24,7 @@ from rai_platform.card.plots import (
     draw_importance,
     draw_robustness,
 )
+from rai_platform.card.sections.fairness import CalibrationPoint, FeatureFairness
 from rai_platform.explanations.report import nothing_to_explain
 from rai_platform.robustness.attack_report import ConstrainedAttack
 from rai_platform.robustness.report import nothing_to_perturb

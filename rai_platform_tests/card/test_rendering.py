@@ -10,8 +10,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from rai_platform.card.champion import champion_section
-from rai_platform.card.document import AttackSection, ExaminationSection, ModelCard
+from rai_platform.card.document import ModelCard
 from rai_platform.card.rendering import CARD, card_schema, render_html, render_json, render_markdown
+from rai_platform.card.sections.attack import AttackSection
+from rai_platform.card.sections.examination import ExaminationSection
 from rai_platform.robustness.attack_report import Change
 from rai_platform_tests.card.cards import HOSTILE, NOTHING_KNOWN, Page, beside_production, cards, read_markdown
 

@@ -3,6 +3,7 @@
 import contextlib
 import gzip
 import io
+import os
 import struct
 
 import numpy as np
@@ -243,6 +244,23 @@ def test_a_folder_has_another_fingerprint_when_a_picture_is_added(as_files):
     before = fingerprint(source)
     assert fingerprint(source) == before
     (as_files / "folder" / "class 1" / "99.png").write_bytes(encoded(PIXELS[0]))
+    assert fingerprint(source) != before
+
+
+def test_a_folder_has_another_fingerprint_when_a_picture_is_exchanged_for_one_of_as_many_bytes(as_files):
+    source, picture = Source(path=str(as_files / "folder"), format="folder"), as_files / "folder" / "class 1" / "01.png"
+    before, content, then = fingerprint(source), picture.read_bytes(), picture.stat().st_mtime_ns
+    picture.write_bytes(content[::-1])
+    os.utime(picture, ns=(then, then + 1_000_000_000))
+    assert fingerprint(source) != before
+
+
+def test_images_have_another_fingerprint_when_their_labels_alone_are_changed(as_files):
+    images, labels = as_files / "images-idx3-ubyte.gz", as_files / "labels-idx1-ubyte"
+    source = Source(path=str(images), format="idx", labels=str(labels))
+    before = fingerprint(source)
+    assert fingerprint(source) == before
+    labels.write_bytes(idx(np.append(LABELS, 0).astype("uint8")))
     assert fingerprint(source) != before
 
 

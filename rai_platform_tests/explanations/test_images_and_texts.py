@@ -1,6 +1,7 @@
 """Images and texts explained: values that add up, what was planted is found, and the same again."""
 
 import dataclasses
+import math
 from typing import Any
 
 import numpy as np
@@ -130,13 +131,50 @@ def test_cells_that_are_followed_to_the_end_of_a_linear_model_have_its_weights()
     assert np.allclose(np.stack(found.values), expected, atol=1e-4)
 
 
-def test_large_images_are_explained_by_cells():
-    sample = corner_images(30)
+LARGE = [
+    ((70, 40), (32, 32)),
+    ((70, 20), (32, 20)),
+    ((20, 70), (20, 32)),
+]  # images, and the cells that they are cut into
+
+
+def large_images(size: tuple[int, int]) -> tuple[TrainedModel, Sample, ImageParts]:
+    """With a linear model to which every pixel matters, each to another extent."""
+    sample = corner_images(30, size=size)
     model = image_model(sample, estimator="sklearn.linear_model.LogisticRegression")
-    parts = ImageParts(model, sample, sample)
-    values = np.arange(64.0).reshape(1, 8, 8)
-    assert np.allclose(parts.by_cell(values), values.reshape(1, 64))
-    assert parts.by_region(values.reshape(1, 64))[0, 0] == 0 + 1 + 8 + 9
+    model.estimators[0].coef_[0] = np.random.default_rng(0).normal(0, 0.05, math.prod(size))
+    return model, sample, ImageParts(model, sample, sample)
+
+
+def sums_of_pieces(pixels: Floats, rows: int, columns: int) -> Floats:
+    """Sums over the pieces of an image that is cut into so many, of nearly one size, row by row (rows * columns,)."""
+    height, width = pixels.shape
+    down, across = ([-(-at * side // cut) for at in range(cut)] for side, cut in ((height, rows), (width, columns)))
+    return np.add.reduceat(np.add.reduceat(pixels, down, axis=0), across, axis=1).ravel()
+
+
+@pytest.mark.parametrize(("size", "grid"), LARGE)
+def test_a_cell_of_a_large_image_shows_its_pixels_and_no_other(size: tuple[int, int], grid: tuple[int, int]):
+    model, sample, parts = large_images(size)
+    cells = math.prod(grid)
+    assert parts.grid == grid
+    assert parts.widths.tolist() == [cells] * sample.n
+    nothing = parts.outputs(np.array([0]), [np.zeros(cells, dtype=bool)])
+    shown = parts.outputs(np.zeros(cells, dtype="int64"), list(np.eye(cells, dtype=bool))) - nothing
+    inputs = model.encode(sample.features)
+    of_pixels = (inputs[0] - inputs.mean(axis=0)) * model.estimators[0].coef_[0]
+    toward = 1 if parts.decision.numbers[0] == 1 else -1
+    assert np.allclose(shown, toward * sums_of_pieces(of_pixels.reshape(size), *grid), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize(("size", "grid"), LARGE)
+def test_pixels_of_a_large_image_are_summed_by_cell_and_by_region(size: tuple[int, int], grid: tuple[int, int]):
+    parts = large_images(size)[2]
+    pixels = np.random.default_rng(0).integers(0, 1000, (2, *size)).astype("float64")
+    by_cell = parts.by_cell(pixels)
+    assert np.array_equal(by_cell, [sums_of_pieces(each, *grid) for each in pixels])
+    cells = by_cell.reshape(2, *grid)
+    assert np.array_equal(parts.by_region(by_cell), [sums_of_pieces(each, 4, 4) for each in cells])
 
 
 def test_the_word_that_decides_is_the_strongest(texts: tuple[TrainedModel, Sample, Explanations]):

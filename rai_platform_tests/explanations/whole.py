@@ -20,10 +20,12 @@ SIGNAL = "moonlight"
 FILLERS = ("please", "tell", "me", "about", "my", "account", "balance", "today", "thanks", "bank", "card", "limit")
 
 
-def corner_images(rows: int = 160, classes: int = 2, seed: int = 0, channels: int = 1) -> Sample:
-    """Noise whose class is the light of corners: of two classes top left, of four one corner each."""
+def corner_images(
+    rows: int = 160, classes: int = 2, seed: int = 0, channels: int = 1, size: tuple[int, int] = (SIDE, SIDE)
+) -> Sample:
+    """Noise whose class is the light of corners: of two classes top left, of four, on small images, one corner each."""
     rng = np.random.default_rng(seed)
-    pixels = rng.integers(0, 120, (rows, SIDE, SIDE, channels)).astype("uint8")
+    pixels = rng.integers(0, 120, (rows, *size, channels)).astype("uint8")
     number = rng.integers(0, classes, rows)
     corners = (
         [(slice(0, 2), slice(0, 2))]

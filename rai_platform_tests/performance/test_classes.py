@@ -135,6 +135,27 @@ def test_copies_of_a_row_add_no_certainty_where_clusters_are_known():
         assert widths[1] == pytest.approx(widths[0], rel=0.15), name
 
 
+def test_the_error_of_balanced_accuracy_among_weighted_clusters_is_that_of_leaving_each_out():
+    rng = np.random.default_rng(3)
+    cluster = np.repeat(np.arange(150), rng.integers(2, 9, 150))
+    y_true = np.where(
+        rng.random(len(cluster)) < 0.8, rng.integers(0, 4, 150)[cluster], rng.integers(0, 4, len(cluster))
+    )
+    weight = rng.lognormal(0, 0.7, len(cluster))
+    is_easy = (rng.random(150) < 0.6)[cluster]
+    y_pred = np.where(rng.random(len(cluster)) < np.where(is_easy, 0.95, 0.2), y_true, (y_true + 1) % 4)
+
+    measured = measure(sample_of(y_true, weight=weight, cluster=cluster), np.eye(4)[y_pred]).measured
+    without = [
+        sk.balanced_accuracy_score(y_true[left], y_pred[left], sample_weight=weight[left])
+        for left in (cluster != each for each in range(150))
+    ]
+    jackknife = np.sqrt(149 / 150 * ((without - np.mean(without)) ** 2).sum())
+    independent = measure(sample_of(y_true, weight=weight), np.eye(4)[y_pred]).measured
+    assert measured["balanced_accuracy"].standard_error == pytest.approx(jackknife, rel=0.04)
+    assert independent["balanced_accuracy"].standard_error < 0.8 * jackknife
+
+
 def test_predictions_of_several_classes_survive_their_file():
     sample = sample_of(np.array([0, 1, 2, 3]))
     predictions = predictions_of(sample, np.eye(4))

@@ -178,6 +178,13 @@ def test_a_balanced_accuracy_of_1_is_still_uncertain():
     assert 0.3 < balanced_accuracy(np.ones(4, dtype=bool), y_true, None).bounds().lower < 0.9
 
 
+def test_copies_of_rows_make_a_balanced_accuracy_of_1_no_more_certain_where_clusters_are_known():
+    y_true, right = np.repeat([0, 1], 20).astype("int8"), np.ones(40, dtype=bool)
+    alone = balanced_accuracy(right, y_true, None).bounds()
+    copies = balanced_accuracy(np.repeat(right, 9), np.repeat(y_true, 9), None, np.repeat(np.arange(40), 9)).bounds()
+    assert copies.lower <= alone.lower < 0.97
+
+
 def test_the_gain_is_measured_against_always_giving_the_majoritys_answer():
     y_true = np.array([0] * 70 + [1] * 30)
     y_score = np.array([0.1] * 65 + [0.9] * 5 + [0.9] * 20 + [0.1] * 10)

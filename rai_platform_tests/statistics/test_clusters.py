@@ -8,7 +8,7 @@ from rai_platform.fairness.disparities import measure_disparity
 from rai_platform.fairness.indices import INDICES, measure_index
 from rai_platform.fairness.metrics import DISPARITIES
 from rai_platform.fairness.rates import ACCURACY, SELECTION_RATE, TRUE_POSITIVE_RATE, proportion
-from rai_platform.performance.measurement import balanced_accuracy
+from rai_platform.performance.balanced import balanced_accuracy
 from rai_platform.statistics.areas import roc_auc
 from rai_platform.statistics.clusters import clustered_size, clustered_variance, few_clusters
 from rai_platform.statistics.estimates import paired_difference, weighted_mean, weighted_proportion

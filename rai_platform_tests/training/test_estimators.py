@@ -6,11 +6,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.special import expit, softmax
 
 from rai_platform.data.sample import Sample
 from rai_platform.errors import InvalidSpec, UnusableEstimator
 from rai_platform.spec.model import Estimator
-from rai_platform.training.estimators import build_estimator, builds_own_preprocessing, positive_scores
+from rai_platform.training.estimators import (
+    build_estimator,
+    builds_own_preprocessing,
+    chances_of_classes,
+    positive_scores,
+)
 from rai_platform.training.fitting import fit_model
 from rai_platform_tests.training.lending import LOGISTIC, lending_spec, sample_of
 from rai_platform_tests.training.own_models import HERE
@@ -179,3 +185,22 @@ def test_the_labels_of_rows_at_prediction_do_not_matter(training: Sample) -> Non
     model, _ = fit_model(lending_spec(), training)
     renamed = training.features.set_index(pd.Index(["same"] * training.n))
     assert np.array_equal(model.score(renamed), model.score(training.features))
+
+
+class Margins:
+    """What a margin classifier tells: scores, and no chances."""
+
+    def decision_function(self, inputs: np.typing.NDArray[np.float64]) -> np.typing.NDArray[np.float64]:
+        return inputs
+
+
+def test_a_margin_of_two_classes_becomes_the_logistic_function_of_it():
+    margins = np.array([-800.0, -2.0, 0.0, 0.5, 3.0, 800.0])
+    chances = chances_of_classes(Margins(), margins)
+    assert np.allclose(chances[:, 1], expit(margins), atol=1e-12)
+    assert np.allclose(chances.sum(axis=1), 1)
+
+
+def test_scores_of_several_classes_become_their_softmax():
+    scores = np.array([[0.0, 1.0, 2.0], [900.0, 0.0, -900.0]])
+    assert np.allclose(chances_of_classes(Margins(), scores), softmax(scores, axis=1))

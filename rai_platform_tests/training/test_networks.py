@@ -23,6 +23,7 @@ from rai_platform.training.model import TrainedModel
 from rai_platform.training.networks import ImageClassifier, TableClassifier, TextClassifier, TransformerClassifier
 from rai_platform.training.networks.adversarial_examples import AdversarialTraining, changed_against
 from rai_platform.training.networks.network_classifier import CONFIG, header_of
+from rai_platform.training.networks.optimization import Schedule, optimize
 from rai_platform_tests.training.lending import train
 
 NETWORKS = "rai_platform.training.networks"
@@ -112,6 +113,50 @@ def test_one_seed_gives_one_model_and_another_seed_another():
         model, _ = fitted(PROMPTS, TEXTS, {"epochs": 1}, seed=seed)
         digests.append(content_digest(*write_part(model.parts["estimator"], estimator=TEXTS)))
     assert digests[0] == digests[1] != digests[2]
+
+
+def test_equal_texts_give_equal_vocabularies_in_whatever_order_they_come():
+    texts = np.array(["pear apple fig", "fig cherry", "fig pear date", "banana"], dtype=object)
+    words = []
+    for order in ([0, 1, 2, 3], [3, 2, 1, 0], [1, 3, 0, 2]):
+        classifier = TextClassifier(most_words=4, epochs=1).fit(texts[order], np.array([0, 1, 0, 1])[order])
+        words.append(classifier.config_["words"])
+    assert words == [["fig", "pear", "apple", "banana"]] * 3, "of words that occur once, the first by the alphabet"
+
+
+SCHEDULE = Schedule(epochs=60, batch_size=7, learning_rate=0.1, seed=0)
+
+
+def line_of(inputs: torch.Tensor, labels, weight) -> tuple[nn.Linear, float]:
+    """A linear model, and its loss when it was trained."""
+    torch.manual_seed(0)
+    network = nn.Linear(inputs.shape[1], 2)
+    return network, optimize(network, inputs, labels, SCHEDULE, weight=weight)
+
+
+def test_a_row_counts_for_as_much_as_it_weighs():
+    """Every input comes twice, with either label; the heavier one is to be learned."""
+    rng = np.random.default_rng(0)
+    inputs = np.repeat(np.eye(12), 2, axis=0)
+    labels, heavy = np.tile([0, 1], 12), np.repeat(rng.integers(0, 2, 12), 2)
+    weight = np.where(labels == heavy, 9.0, 1.0)
+    mixed = rng.permutation(24)
+    network, _ = line_of(torch.from_numpy(inputs[mixed]).float(), labels[mixed], weight[mixed])
+    with torch.no_grad():
+        chances = torch.softmax(network(torch.eye(12)), dim=1)[:, 1].numpy()
+    assert np.allclose(chances, np.where(heavy[::2] == 1, 0.9, 0.1), atol=0.05)
+
+
+def test_what_weights_are_measured_in_makes_no_difference():
+    rng = np.random.default_rng(1)
+    inputs, labels = torch.from_numpy(rng.normal(size=(30, 4))).float(), rng.integers(0, 2, 30)
+    weight = rng.uniform(0.5, 2.0, 30)
+    (one, loss), (other, other_loss) = (line_of(inputs, labels, scale * weight) for scale in (1, 1000))
+    (equal, equal_loss), (without, loss_without) = (line_of(inputs, labels, each) for each in (np.full(30, 7.0), None))
+    assert torch.allclose(one.weight, other.weight, atol=1e-4)
+    assert torch.allclose(equal.weight, without.weight, atol=1e-4)
+    assert (loss, equal_loss) == pytest.approx((other_loss, loss_without), rel=1e-4)
+    assert not torch.allclose(one.weight, without.weight, atol=1e-3)
 
 
 def test_training_leaves_the_seeds_of_others_alone():

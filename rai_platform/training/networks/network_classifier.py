@@ -12,7 +12,7 @@ import torch
 from sklearn.base import BaseEstimator, ClassifierMixin
 from torch import Tensor, nn
 
-from rai_platform.errors import TamperedArtifact, UnusableEstimator, did_you_mean
+from rai_platform.errors import TamperedArtifact, UnusableEstimator, did_you_mean, message_of
 from rai_platform.training.manifest import PLATFORM_NETWORKS
 from rai_platform.training.networks.adversarial_examples import AdversarialTraining
 from rai_platform.training.networks.optimization import Schedule, device, optimize
@@ -182,8 +182,9 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 where=where,
             ) from None
         except RuntimeError as error:
-            told = " ".join(str(error).split())[:300]
-            raise UnusableEstimator(f"its tensors are not those of {self.module}: {told}", where=where) from None
+            raise UnusableEstimator(
+                f"its tensors are not those of {self.module}: {message_of(error)[:300]}", where=where
+            ) from None
         return network
 
     def _must_give_logits(self, tensor: Tensor) -> None:

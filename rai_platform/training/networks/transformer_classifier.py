@@ -10,8 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from rai_platform.errors import UnusableEstimator
-from rai_platform.training.estimators import in_a_line
+from rai_platform.errors import UnusableEstimator, in_a_line
 from rai_platform.training.networks.network_classifier import NetworkClassifier
 
 LONGEST = 512  # pieces of a text

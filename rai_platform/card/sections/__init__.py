@@ -1,0 +1,1 @@
+"""What each section of the model card holds, as values."""
