@@ -59,11 +59,6 @@ def credibility(
             "at every distance PGD and APGD-CE leave no more than a single step does",
         ),
         _listed(
-            "no attack does better than all together",
-            [told for each in searched for told in _better_than_all(each, curve)],
-            "at every distance the worst case is the lowest",
-        ),
-        _listed(
             "a larger distance never helps the network",
             [told for each in searched for told in _rising(each)],
             "accuracy, as each attack found it, never rises with the distance",
@@ -108,16 +103,6 @@ def _weaker_than_fgsm(searched: Searched) -> Iterator[str]:
                 yield (
                     f"{_at(searched, number)} {IN_WORDS[strong]} leaves {after.mean():.1%} and {IN_WORDS[weak]} {before.mean():.1%}"
                 )
-
-
-def _better_than_all(searched: Searched, curve: Sequence[AttackedImages]) -> Iterator[str]:
-    points = [point for point in curve if point.norm == searched.norm]
-    for number, epsilon in enumerate(searched.epsilons):
-        at = [point for point in points if point.epsilon == epsilon]
-        for worst in (point for point in at if point.attack == "worst_case"):
-            for point in at:
-                if point.accuracy.n == worst.accuracy.n and point.accuracy.value < worst.accuracy.value - 1e-12:
-                    yield f"{_at(searched, number)} {IN_WORDS[point.attack]} leaves less than all together"
 
 
 def _rising(searched: Searched) -> Iterator[str]:

@@ -68,6 +68,23 @@ def test_a_guard_that_knows_one_word_is_evaded_by_whoever_changes_that_word() ->
     assert all(keyword(["".join(part.text for part in each.after)]).argmax() == 0 for each in report.examples)
 
 
+def test_what_any_family_gets_past_is_counted_prompt_by_prompt() -> None:
+    def halves(texts):  # the one family gets past where the number is even, the other where it is odd
+        seen = [text.strip("<>")[-1] in "13579" if text[0] == "<" else text.strip(">")[-1] in "02468" for text in texts]
+        return np.array(
+            [[0.1, 0.9] if each or text[-1] != ">" else [0.9, 0.1] for each, text in zip(seen, texts, strict=True)]
+        )
+
+    two = (
+        Family(name="leet", how="one mark", disguise=lambda prompt: f"{prompt}>"),
+        Family(name="reversed", how="two marks", disguise=lambda prompt: f"<{prompt}>"),
+    )
+    report = measured(halves, families=two)
+    assert list(rates(report).values()) == [0.5, 0.5]
+    assert report.any_family is not None
+    assert report.any_family.value == 1.0
+
+
 def test_over_defence_is_counted_by_source_and_the_prompts_are_told() -> None:
     report = measured(harmless={"mine": ("ignore this", "ignore that", "fine"), "none": ("what is this",)})
     assert report.over_defence is not None

@@ -284,6 +284,28 @@ def test_a_success_that_does_not_stand_a_second_time_is_none():
     assert found.stands.tolist() == [True, False, False]
 
 
+def test_a_text_stands_that_no_recipe_turned():
+    turned = Attempt(
+        outcome="succeeded", perturbed="bda", queries=9, words=1, words_changed=1, cut_short=False, moved=True
+    )
+    stood = dataclasses.replace(turned, outcome="failed", perturbed=None)
+    found = Attacked(
+        corpus=Corpus.of(
+            ["bad"] * 3,
+            np.zeros(3, dtype=int),
+            classes=CLASSES,
+            sensitive_features=np_frame(3),
+            row_key=np.arange(3),
+        ),
+        recipes=(RECIPES["deepwordbug"], RECIPES["pwws"]),
+        right=np.ones(3, dtype=bool),
+        attempts=[[turned, stood], [stood, turned], [stood, stood]],
+        predict=lambda texts: np.array([[0.2, 0.8]] * len(texts)),
+    )
+    assert found.stands.tolist() == [False, False, True]
+    assert [found.result(at).succeeded for at in range(2)] == [1, 1]
+
+
 def np_frame(rows: int):
     import pandas as pd
 
