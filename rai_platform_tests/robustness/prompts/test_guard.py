@@ -167,12 +167,14 @@ def test_weights_and_clusters_of_the_data_count_among_injections() -> None:
     assert rates(report) == {"split words": pytest.approx(60 * 3 / (60 * 3 + 30))}
     assert report.any_family.value == pytest.approx(60 * 3 / (60 * 3 + 30))
     assert report.families[0].rate.trials < report.families[0].rate.n == 90
-    together = measured(odd_hides, families=split, examples=120, cluster=numbers // 10)
+    together = measured(odd_hides, families=split, examples=120, cluster=numbers % 4)
     apart = measured(odd_hides, families=split, examples=120)
     assert together.detection is not None
     assert apart.detection is not None
-    assert together.detection.value == apart.detection.value == 0.75
-    assert rates(together) == rates(apart)
+    assert together.detection.value == pytest.approx(apart.detection.value) == 0.75
+    assert rates(together) == pytest.approx(rates(apart))
+    assert together.detection.trials < 10 < apart.detection.trials, "prompts of one person are alike"
+    assert together.families[0].rate.trials < 10 < apart.families[0].rate.trials
     assert rates(measured(odd_hides, **{**asked, "examples": 60})) != rates(apart)
 
 
