@@ -20,11 +20,11 @@ from rai_platform.robustness.images.report import (
     Norm,
 )
 from rai_platform.robustness.images.searched import Mask, Searched
+from rai_platform.robustness.left_over import most_left
 from rai_platform.statistics.estimates import PairedDifference, Proportion, paired_difference
 
 SLACK = 0.01  # of the images: what a stronger attack may miss by the chance of where it starts; one image always
 WIDEST = 0.15  # of the 95 % interval of accuracy under attack: some 200 images
-LEFT = 0.05  # accuracy that an attack without limits may leave
 FLAT = 0.05  # of the images attacked may have no gradient
 GAINING = 0.05  # of the images attacked may be turned in the last tenth of an attack
 WHITE_BOX: tuple[ImageAttack, ...] = ("fgsm", "pgd", "deepfool", "apgd_ce", "apgd_dlr")
@@ -117,7 +117,7 @@ def _rising(searched: Searched) -> Iterator[str]:
 
 
 def _without_limits(found: Mapping[Norm, tuple[float, float]], classes: int) -> CredibilityCheck:
-    most = min(LEFT, 1 / classes)
+    most = most_left(classes)
     told = " and ".join(
         f"{left:.1%} at {IN_WORDS[norm]} {epsilon:g}"
         for norm, (epsilon, left) in found.items()

@@ -20,6 +20,7 @@ from rai_platform.robustness.texts.corpus import Corpus
 from rai_platform.robustness.texts.loading import load_textattack, quiet_and_offline
 from rai_platform.robustness.texts.recipes import RECIPES, build, chosen
 from rai_platform.robustness.texts.report import TextRobustness
+from rai_platform.robustness.texts.unlimited import without_limits
 from rai_platform_tests.robustness.texts.reviews import CLASSES, Reviews
 
 
@@ -239,6 +240,26 @@ def test_an_attack_without_limits_must_get_through(reviews: Reviews):
     )
     report = only_good.measured(normed, examples=20, recipes=("deepwordbug",))
     assert "an attack without limits gets through" in {doubt.name for doubt in report.doubts}
+
+
+@pytest.mark.parametrize(
+    ("classes", "sticks", "passed"),
+    [(2, 0, True), (2, 5, True), (2, 6, False), (2, 50, False), (25, 4, True), (25, 5, False)],
+)
+def test_an_attack_without_limits_that_leaves_chance_is_not_believed(classes: int, sticks: int, passed: bool):
+    """Whatever is written is taken for the first class: of two balanced ones half stands, and none was ever turned into it."""
+    texts, labels = ["one word", "another word"] * 50, np.array([0] * sticks + [1] * (100 - sticks))
+
+    def predict(asked):
+        scores = np.full((len(asked), classes), 1e-3)
+        scores[:, 0] = 1 - 1e-3 * (classes - 1)
+        one = np.array([text.startswith("one") for text in asked])
+        scores[one, :2] += [1e-5, -1e-5]
+        return scores
+
+    check = without_limits(predict, texts, labels, classes=classes, vocabulary=texts).check
+    assert check.passed is passed
+    assert f"accuracy falls to {sticks / 100:.1%}" in check.says
 
 
 def test_a_recipe_that_breaks_is_told(reviews: Reviews):
