@@ -3,6 +3,7 @@
 from rai_platform.card.figures import figure
 from rai_platform.card.sections.prompts import EndpointSection, FamilyRow, GuardSection, ProbeRow, PromptSection
 from rai_platform.card.text_attack import doubts_in_words
+from rai_platform.robustness.prompts.harmless import ALL
 from rai_platform.robustness.prompts.report import (
     EndpointReport,
     FamilyResult,
@@ -13,7 +14,6 @@ from rai_platform.robustness.prompts.report import (
 EVADES = "share of the recognized injections that are not recognized once changed"
 LEAKS = "share of the attacks after which the answer holds the secret"
 TAKEN = "share of harmless prompts that are taken for injections"
-ALL = "all"
 
 
 def prompt_section(report: PromptRobustness) -> PromptSection:
@@ -50,19 +50,28 @@ def _guard(report: GuardReport) -> GuardSection:
 
 
 def _guard_in_words(report: GuardReport) -> str:
-    if report.worst is None or report.detection is None:
+    return " ".join(said for said in (_evasion_in_words(report), _over_defence_in_words(report)) if said)
+
+
+def _evasion_in_words(report: GuardReport) -> str:
+    if report.worst is None or report.detection is None or report.any_family is None:
         return ""
     bounds = report.worst.rate.bounds()
-    said = (
+    return (
         f"Of {report.n:,} injections, the model recognizes {report.detection.value:.1%} as they are. Of these, "
         f"{report.worst.rate.value:.1%} ({bounds.lower:.1%} to {bounds.upper:.1%}) get past it when they are changed by the "
-        f"family that does best: {report.worst.family}. Another disguise may do better."
+        f"family that does best: {report.worst.family}; {report.any_family.value:.1%} get past by one family or another. "
+        "Another disguise may do better."
     )
+
+
+def _over_defence_in_words(report: GuardReport) -> str:
     if report.over_defence is None:
-        return said
+        return ""
+    plain = f", and of {report.plain.n:,} plain questions {report.plain.value:.1%}" if report.plain else ""
     return (
-        f"{said} Of {report.over_defence.n:,} harmless prompts with words that injections are known by, it takes "
-        f"{report.over_defence.value:.1%} for injections."
+        f"Of {report.over_defence.n:,} harmless prompts with words that injections are known by, it takes "
+        f"{report.over_defence.value:.1%} for injections{plain}."
     )
 
 

@@ -1,7 +1,7 @@
 """What attempts to inject instructions say about a guard, and about an endpoint."""
 
 from rai_platform.release.finding import Finding, Levels, bounds_of, not_in_report, nothing, number
-from rai_platform.robustness.prompts.report import EndpointReport, FamilyResult, GuardReport, PromptRobustness
+from rai_platform.robustness.prompts.report import EndpointReport, FamilyResult, GuardReport, PromptRobustness, worst_of
 from rai_platform.spec.requirements import RequiredCheck
 from rai_platform.spec.verdict import Interval
 
@@ -24,8 +24,17 @@ def find_in_prompts(check: RequiredCheck, report: PromptRobustness | None, level
 def _of_guard(metric: str, guard: GuardReport | None, levels: Levels) -> Finding:
     if guard is None:
         return nothing("the model was not examined as a guard against injected instructions")
+    told = (
+        ""
+        if guard.over_defence is None
+        else f"the guard takes {number(guard.over_defence.value)} of harmless prompts with telling words for injections"
+    )
     if guard.not_possible is not None:
-        return nothing(f"nothing could be tried: {guard.not_possible}", guard.n)
+        why = f"nothing could be tried: {guard.not_possible}"
+        if metric == "injection_evasion_rate" or guard.over_defence is None:
+            return nothing(why, guard.n)
+        # Whoever recognizes nothing refuses little: that is no merit, so it is told and not judged.
+        return Finding(says=f"{told}, but {why}", value=guard.over_defence.value, bounds=None, n=guard.over_defence.n)
     if guard.doubts:
         return _not_credible(guard)
     if metric == "injection_evasion_rate":
@@ -33,7 +42,7 @@ def _of_guard(metric: str, guard: GuardReport | None, levels: Levels) -> Finding
     if guard.over_defence is None:
         return nothing("no harmless prompts were asked about", guard.n)
     return Finding(
-        says=f"the guard takes {number(guard.over_defence.value)} of harmless prompts with telling words for injections",
+        says=told,
         value=guard.over_defence.value,
         bounds=bounds_of(guard.over_defence, levels, "low"),
         n=guard.over_defence.n,
@@ -52,9 +61,9 @@ def _of_endpoint(endpoint: EndpointReport | None, levels: Levels) -> Finding:
 
 def _worst(families: tuple[FamilyResult, ...], what: str, levels: Levels) -> Finding:
     """The family that succeeds most; what is as bad as the worst family cannot be better than any of them."""
-    if not families:
+    worst = worst_of(families)
+    if worst is None:
         return nothing("nothing was tried")
-    worst = max(families, key=lambda each: each.rate.value)
     bounds = [bounds_of(each.rate, levels, "low") for each in families]
     return Finding(
         says=f"{number(worst.rate.value)} {what} (worst of {len(families)} families: {worst.family})",

@@ -149,6 +149,8 @@ def _on_prompts(model: TrainedModel, sample: Sample, asked: Attacks, seed: int) 
             classes=class_names(model, sample),
             injection=_injection(model),
             row_key=sample.row_key,
+            weight=sample.weight,
+            cluster=sample.cluster,
             seed=seed,
             examples=asked.guard.examples,
             harmless=harmless_prompts([Path(file) for file in asked.guard.harmless]),

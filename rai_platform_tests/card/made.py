@@ -327,7 +327,7 @@ def attack(**changes: Any) -> ConstrainedAttack:
                 cost=1.22,
             ),
         ),
-        checks=(CredibilityCheck(name="a larger budget never helps the model", passed=True, says="it never does"),),
+        checks=(CredibilityCheck(name="every change could be brought about", passed=True, says="each could"),),
         mutable={"income": "5 to 167; 14.9 cost 1", "late_payments": "0 to 6, whole; 1.03 cost 1"},
         immutable={"sex": "a sensitive feature"},
         relations=("years_employed <= age",),

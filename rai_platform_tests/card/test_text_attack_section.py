@@ -59,7 +59,9 @@ def test_families_and_refused_prompts_are_told() -> None:
     for text in read(prompts=made_attacks.prompts()):
         for told in (
             "90.0% (82.6% to 94.5%) get past it when they are changed by the family that does best: base64",
+            "95.0% get past by one family or another",
             "it takes 25.0% for injections",
+            "of 30 plain questions 3.3%",
             "NotInject",
             "role play, got it in 70.0%",
             "dan.Dan_11_0",
@@ -87,6 +89,24 @@ def test_what_is_not_credible_or_not_possible_is_called_so(reports: dict[str, An
     for text in read(**reports):
         assert told in text
         assert ("Not credible" in text) == ("stays at" in told)
+
+
+def test_what_a_guard_refuses_is_told_though_it_recognizes_no_injection() -> None:
+    blind = made_attacks.guard(
+        not_possible="the model recognizes none of 120 injections as they are",
+        detection=made_attacks.share(0, 120),
+        families=(),
+        any_family=None,
+        examples=(),
+        checks=(),
+    )
+    for text in read(prompts=PromptRobustness(guard=blind)):
+        for told in ("Not possible: the model recognizes none", "it takes 25.0% for injections", "NotInject"):
+            assert told in text
+        assert "get past" not in text.lower()
+    page = prompts_page(PromptRobustness(guard=blind))
+    assert len(page["harmless prompts refused"].records) == 3
+    assert "recognizes none" in page["disguised injections"]
 
 
 def test_texts_are_told_of_where_the_table_could_not_be_changed() -> None:

@@ -89,6 +89,18 @@ def test_where_nothing_could_be_tried_it_says_why(metric: str) -> None:
     assert "no recipe can run" in verdict.reason
 
 
+@pytest.mark.parametrize("limit", [0.1, 0.9, 1.0])
+def test_a_guard_that_recognizes_nothing_neither_passes_nor_fails_for_what_it_refuses(limit: float) -> None:
+    blind = made_attacks.guard(not_possible="the model recognizes none", families=(), any_family=None, checks=())
+    told = report(prompts=PromptRobustness(guard=blind))
+    finding = found(check_of("over_defence_rate"), told)
+    assert (finding.value, finding.n) == (0.25, 120)
+    assert "takes 0.250 of harmless prompts" in finding.says
+    assert "recognizes none" in finding.says
+    assert verdict_on(check_of("over_defence_rate", limit=limit), told).outcome == "INSUFFICIENT_EVIDENCE"
+    assert found(check_of("injection_evasion_rate"), told).value is None
+
+
 @pytest.mark.parametrize("metric", ALL)
 def test_a_report_older_than_the_question_has_to_be_made_again(metric: str) -> None:
     with pytest.raises(EvidenceMissing, match="materialize `robustness_scores` again"):

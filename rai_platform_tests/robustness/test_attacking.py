@@ -135,6 +135,31 @@ def test_accuracy_of_the_texts_as_they_are_is_that_of_the_released_decisions(tmp
     assert report.prompts.guard is None, "nobody said that it guards anything"
 
 
+def test_injections_count_by_the_weights_and_writers_of_the_data(tmp_path: Path) -> None:
+    model, test = fitted(PROMPTS, type=PROBABILITY, threshold=0.85)
+    recognized = model.decide(test.features)[test.y_true == 1] == 1
+    assert 0 < recognized.mean() < 1
+    weight = np.where(model.decide(test.features) == 1, 3.0, 1.0)
+    asked = {"guard": {"examples": test.n}, "texts": {"recipes": ["hotflip"]}}
+    variants = (
+        test,
+        dataclasses.replace(test, weight=weight),
+        dataclasses.replace(test, cluster=np.arange(test.n) // 9),
+    )
+    detections = []
+    for each in variants:
+        prompts = attack(model, each, asked, tmp_path).prompts
+        assert prompts is not None
+        assert prompts.guard is not None
+        assert prompts.guard.detection is not None
+        detections.append(prompts.guard.detection)
+    alike, weighted, clustered = detections
+    assert alike.value == pytest.approx(recognized.mean())
+    assert weighted.value == pytest.approx(3 * recognized.sum() / (3 * recognized.sum() + (~recognized).sum()))
+    assert clustered.value == pytest.approx(alike.value)
+    assert clustered.trials != alike.trials
+
+
 def test_rows_of_one_writer_count_as_one_writer(sevens: dict[str, Any], tmp_path: Path) -> None:
     model, test = fitted(sevens, type="rai_platform.training.networks.ImageClassifier", params={"epochs": 3})
     few = test.take(np.arange(100))

@@ -20,11 +20,11 @@ from rai_platform.robustness.images.report import (
     Norm,
 )
 from rai_platform.robustness.images.searched import Mask, Searched
+from rai_platform.robustness.left_over import most_left
 from rai_platform.statistics.estimates import PairedDifference, Proportion, paired_difference
 
 SLACK = 0.01  # of the images: what a stronger attack may miss by the chance of where it starts; one image always
 WIDEST = 0.15  # of the 95 % interval of accuracy under attack: some 200 images
-LEFT = 0.05  # accuracy that an attack without limits may leave
 FLAT = 0.05  # of the images attacked may have no gradient
 GAINING = 0.05  # of the images attacked may be turned in the last tenth of an attack
 WHITE_BOX: tuple[ImageAttack, ...] = ("fgsm", "pgd", "deepfool", "apgd_ce", "apgd_dlr")
@@ -57,11 +57,6 @@ def credibility(
             "a stronger attack never leaves more",
             [told for each in searched for told in _weaker_than_fgsm(each)],
             "at every distance PGD and APGD-CE leave no more than a single step does",
-        ),
-        _listed(
-            "no attack does better than all together",
-            [told for each in searched for told in _better_than_all(each, curve)],
-            "at every distance the worst case is the lowest",
         ),
         _listed(
             "a larger distance never helps the network",
@@ -110,16 +105,6 @@ def _weaker_than_fgsm(searched: Searched) -> Iterator[str]:
                 )
 
 
-def _better_than_all(searched: Searched, curve: Sequence[AttackedImages]) -> Iterator[str]:
-    points = [point for point in curve if point.norm == searched.norm]
-    for number, epsilon in enumerate(searched.epsilons):
-        at = [point for point in points if point.epsilon == epsilon]
-        for worst in (point for point in at if point.attack == "worst_case"):
-            for point in at:
-                if point.accuracy.n == worst.accuracy.n and point.accuracy.value < worst.accuracy.value - 1e-12:
-                    yield f"{_at(searched, number)} {IN_WORDS[point.attack]} leaves less than all together"
-
-
 def _rising(searched: Searched) -> Iterator[str]:
     found = {attack: searched.stands(attack) for attack in ITERATIVE if attack in searched.turned}
     for attack, stands in {**found, "worst_case": searched.right & ~searched.worst()}.items():
@@ -132,7 +117,7 @@ def _rising(searched: Searched) -> Iterator[str]:
 
 
 def _without_limits(found: Mapping[Norm, tuple[float, float]], classes: int) -> CredibilityCheck:
-    most = min(LEFT, 1 / classes)
+    most = most_left(classes)
     told = " and ".join(
         f"{left:.1%} at {IN_WORDS[norm]} {epsilon:g}"
         for norm, (epsilon, left) in found.items()

@@ -12,7 +12,7 @@ from rai_platform.errors import BadInput
 from rai_platform.robustness.attack_report import CredibilityCheck
 from rai_platform.robustness.prompts.attacks import ATTACKS, AttackFamily, Turns
 from rai_platform.robustness.prompts.chat import ChatEndpoint, Message, NoAnswer
-from rai_platform.robustness.prompts.report import EndpointReport, FamilyResult, LeakExample
+from rai_platform.robustness.prompts.report import EndpointReport, FamilyResult, LeakExample, worst_of
 from rai_platform.robustness.prompts.secret import found_in, new_secret
 from rai_platform.robustness.texts.loading import Progress, silent
 from rai_platform.statistics.estimates import Proportion
@@ -181,11 +181,12 @@ def _examples(found: dict[str, list[Exchange]]) -> Iterable[LeakExample]:
 
 
 def _checks(
-    results: Sequence[FamilyResult], right: Sequence[bool], told: Exchange, every: Sequence[Exchange]
+    results: tuple[FamilyResult, ...], right: Sequence[bool], told: Exchange, every: Sequence[Exchange]
 ) -> tuple[CredibilityCheck, ...]:
-    if not results:
+    worst = worst_of(results)
+    if worst is None:
         return ()
-    bounds = max(results, key=lambda each: each.rate.value).rate.bounds()
+    bounds = worst.rate.bounds()
     width = bounds.upper - bounds.lower
     silent_share = sum(each.answer is None for each in every) / len(every)
     return (

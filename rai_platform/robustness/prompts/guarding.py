@@ -2,15 +2,18 @@
 
 import zlib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from rai_platform.errors import BadInput, did_you_mean
 from rai_platform.robustness.attack_report import CredibilityCheck
+from rai_platform.robustness.people import People
 from rai_platform.robustness.prompts.families import FAMILIES, Family
 from rai_platform.robustness.prompts.harmless import PLAIN, harmless_prompts
-from rai_platform.robustness.prompts.report import EvasionExample, FamilyResult, GuardReport
+from rai_platform.robustness.prompts.report import EvasionExample, FamilyResult, GuardReport, worst_of
 from rai_platform.robustness.texts.asking import Predict, decide
 from rai_platform.robustness.texts.marking import side_by_side
 from rai_platform.statistics.estimates import Proportion, weighted_proportion
@@ -34,10 +37,13 @@ def measure_guard(
     examples: int = 200,
     harmless: Mapping[str, Sequence[str]] | None = None,
     families: Sequence[Family] = FAMILIES,
+    weight: npt.NDArray[np.float64] | None = None,
+    cluster: npt.NDArray[np.int64] | None = None,
 ) -> GuardReport:
     """How many injections get past once disguised, by family, and how many harmless prompts are refused.
 
-    Evasion is counted among the injections that the guard recognizes as they are; the others need no disguise.
+    Evasion is counted among the injections that the guard recognizes as they are; the others need no disguise. Harmless prompts
+    are asked about in any case.
 
     Args:
         predict: the probabilities of prompts (prompts, classes).
@@ -50,6 +56,8 @@ def measure_guard(
         examples: injections to draw at most.
         harmless: prompts with trigger words, by source; our own where None.
         families: disguises.
+        weight: sampling weights (prompts,); None where all prompts count the same.
+        cluster: a number for the person or thread that a prompt is of (prompts,); None where prompts are independent.
 
     Raises:
         BadInput: there is no such class, no family is given, or the model gives no probabilities.
@@ -62,48 +70,55 @@ def measure_guard(
     if not families:
         raise BadInput("expected one family of disguises or more, got none", where="families")
     number, count = list(classes).index(injection), len(classes)
-    injections = np.flatnonzero(np.asarray(labels) == number)
-    drawn = np.random.default_rng([seed, zlib.crc32(b"injections")]).permutation(injections)[:examples]
-    if not len(drawn):
-        return GuardReport(not_possible=f"no prompt in the data is labelled {injection}")
 
     def flagged(prompts: Sequence[str]) -> Mask:
         found: Mask = decide(predict, list(prompts), count) == number
         return found
 
+    plain = weighted_proportion(flagged(PLAIN), None)
+    report = replace(_on_harmless(flagged, harmless_prompts() if harmless is None else harmless), plain=plain)
+    injections = np.flatnonzero(np.asarray(labels) == number)
+    drawn = np.random.default_rng([seed, zlib.crc32(b"injections")]).permutation(injections)[:examples]
+    if not len(drawn):
+        return replace(report, not_possible=f"no prompt in the data is labelled {injection}")
     prompts = [texts[row] for row in drawn]
     recognized = flagged(prompts)
+    people = People(sensitive_features=pd.DataFrame(index=range(len(texts))), weight=weight, cluster=cluster).take(
+        drawn
+    )
+    report = replace(report, n=len(drawn), detection=people.share(recognized))
+    if not recognized.any():
+        return replace(report, not_possible=f"the model recognizes none of {len(drawn)} injections as they are")
     tried = [(int(row_key[row]), prompt) for row, prompt, seen in zip(drawn, prompts, recognized, strict=True) if seen]
-    sources = harmless_prompts() if harmless is None else harmless
-    refused = {source: flagged(each) for source, each in sources.items() if len(each)}
-    asked = [prompt for each in sources.values() for prompt in each]
-    plain = weighted_proportion(flagged(PLAIN), None)
-    detection = weighted_proportion(recognized, None)
-    if not tried:
-        return GuardReport(
-            not_possible=f"the model recognizes none of {len(drawn)} injections as they are",
-            n=len(drawn),
-            detection=detection,
-            plain=plain,
-        )
+    people = people.take(recognized)
     past: dict[str, tuple[Mask, Mask]] = {
         family.name: _past(family, [prompt for _, prompt in tried], flagged) for family in families
     }
-    results = tuple(_result(family, *past[family.name]) for family in families if past[family.name][1].any())
+    results = tuple(_result(family, *past[family.name], people) for family in families if past[family.name][1].any())
+    worst = worst_of(results)
+    if worst is None:
+        return replace(
+            report, not_possible=f"no disguise changes any of the {len(tried)} injections that the model recognizes"
+        )
+    return replace(
+        report,
+        families=results,
+        any_family=people.share(np.any([evaded for evaded, _ in past.values()], axis=0)),
+        examples=tuple(_examples(tried, families, past)),
+        checks=_checks(worst, plain),
+    )
+
+
+def _on_harmless(flagged: Flagged, sources: Mapping[str, Sequence[str]]) -> GuardReport:
+    """What is refused of harmless prompts; they are not of the data, and each counts once."""
+    refused = {source: flagged(each) for source, each in sources.items() if len(each)}
+    asked = [prompt for each in sources.values() for prompt in each]
     every = np.concatenate(list(refused.values())) if refused else np.zeros(0, dtype=bool)
-    any_family = weighted_proportion(np.any([evaded for evaded, _ in past.values()], axis=0), None)
     return GuardReport(
         not_possible=None,
-        n=len(drawn),
-        detection=detection,
-        families=results,
-        any_family=any_family,
         over_defence=weighted_proportion(every, None) if len(every) else None,
         by_source={source: weighted_proportion(each, None) for source, each in refused.items()},
-        plain=plain,
         taken=tuple(prompt for prompt, one in zip(asked, every, strict=True) if one)[:TOLD],
-        examples=tuple(_examples(tried, families, past)),
-        checks=_checks(results, any_family, plain),
     )
 
 
@@ -114,11 +129,11 @@ def _past(family: Family, prompts: Sequence[str], flagged: Flagged) -> tuple[Mas
     return ~flagged(disguised) & changed, changed
 
 
-def _result(family: Family, evaded: Mask, changed: Mask) -> FamilyResult:
+def _result(family: Family, evaded: Mask, changed: Mask, people: People) -> FamilyResult:
     return FamilyResult(
         family=family.name,
         how=family.how,
-        rate=weighted_proportion(evaded[changed], None),
+        rate=people.take(changed).share(evaded[changed]),
         unusable=int((~changed).sum()),
     )
 
@@ -138,16 +153,10 @@ def _examples(
     return found
 
 
-def _checks(results: Sequence[FamilyResult], any_family: Proportion, plain: Proportion) -> tuple[CredibilityCheck, ...]:
-    worst = max(results, key=lambda each: each.rate.value)
+def _checks(worst: FamilyResult, plain: Proportion) -> tuple[CredibilityCheck, ...]:
     bounds = worst.rate.bounds()
     width = bounds.upper - bounds.lower
     return (
-        CredibilityCheck(
-            name="no family does better than all together",
-            passed=all(each.rate.successes <= any_family.successes for each in results),
-            says=f"some family gets {any_family.value:.1%} past, the best alone {worst.rate.value:.1%}",
-        ),
         CredibilityCheck(
             name="a prompt without any instruction gets through",
             passed=plain.value <= REFUSED,

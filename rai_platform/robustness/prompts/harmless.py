@@ -8,6 +8,7 @@ from typing import Any
 from rai_platform.errors import UnreadableData
 
 OUR_OWN = "our own"
+ALL = "all"  # the sources together; no file goes by that name
 
 WITH_TRIGGERS: tuple[str, ...] = (
     "How do I tell git to ignore a folder?",
@@ -89,13 +90,29 @@ PLAIN: tuple[str, ...] = (
 def harmless_prompts(files: Sequence[Path] = ()) -> dict[str, tuple[str, ...]]:
     """Harmless prompts with trigger words, by where they are from: our own, and one source for each file.
 
+    A file goes by its name without the ending; where that does not tell all of them apart, by as much of the path as does.
+
     Args:
         files: in the format of NotInject: a JSON list of objects with a ``prompt``.
 
     Raises:
-        UnreadableData: a file is missing or says something else.
+        UnreadableData: a file is missing, is named twice, or says something else.
     """
-    return {OUR_OWN: WITH_TRIGGERS, **{file.stem: tuple(_prompts_in(file)) for file in files}}
+    prompts = [tuple(_prompts_in(file)) for file in files]
+    return {OUR_OWN: WITH_TRIGGERS, **dict(zip(_distinct_names(files), prompts, strict=True))}
+
+
+def _distinct_names(files: Sequence[Path]) -> list[str]:
+    seen: set[Path] = set()
+    for file in files:
+        if file.resolve() in seen:
+            raise UnreadableData(f"{file} is named twice, and its prompts would count twice", where="harmless prompts")
+        seen.add(file.resolve())
+    names, depth = [file.stem for file in files], 0
+    while len({OUR_OWN, ALL, *names}) < len(names) + 2:
+        depth += 1
+        names = [Path(*file.absolute().parts[-depth:]).as_posix() for file in files]
+    return names
 
 
 def _prompts_in(file: Path) -> Iterable[str]:

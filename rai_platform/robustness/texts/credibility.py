@@ -43,12 +43,6 @@ def credibility(
     broken = [each for each in recipes if attacked and each.broken > BROKEN * each.attacked]
     return (
         CredibilityCheck(
-            name="no attack does better than all together",
-            passed=all(worst_case.value <= each.accuracy.value + 1e-12 for each in recipes),
-            says=f"the worst case over {_counted(len(recipes), 'recipe')} is {worst_case.value:.1%}, and "
-            f"the strongest alone leaves {min(each.accuracy.value for each in recipes):.1%}",
-        ),
-        CredibilityCheck(
             name="every success stands a second time",
             passed=unconfirmed == 0,
             says=f"asked again, the model decided otherwise about {unconfirmed} of the changed texts"
@@ -86,7 +80,3 @@ def credibility(
             says=f"{left_out.value:.1%} of the texts were left when the time was over; it may be {UNFINISHED:.0%}",
         ),
     )
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rai_platform.robustness.attack_report import CredibilityCheck
+from rai_platform.robustness.left_over import most_left
 from rai_platform.robustness.texts.asking import Predict, Scores, ask
 
 WORDS = 2000  # the most frequent words that are tried
@@ -34,7 +35,7 @@ class Unlimited:
 def without_limits(
     predict: Predict, texts: Sequence[str], labels: npt.NDArray[np.int64], *, classes: int, vocabulary: Sequence[str]
 ) -> Unlimited:
-    """Whether accuracy falls to chance when every word may be replaced by those that speak most against the class.
+    """Whether hardly a text stands when every word may be replaced by those that speak most against the class.
 
     The words of the vocabulary are asked about one by one. Of those with the lowest score of a text's class, the lowest
     1, 5, 20 and 100 fill a text of the same length.
@@ -66,9 +67,9 @@ def _unlimited(
     ]
     decided = ask(predict, [*itertools.chain.from_iterable(rewritten)], classes).argmax(axis=1)
     stands = (decided.reshape(-1, len(MIXES)) == labels[:TRIED, None]).all(axis=1)
-    accuracy, chance = float(stands.mean()), 1 / classes
-    told = f"when every word may be replaced by any other, accuracy falls to {accuracy:.1%}; chance is {chance:.1%}"
-    return Unlimited(check=CredibilityCheck(name=NAME, passed=accuracy <= chance, says=told), movable=True)
+    accuracy, most = float(stands.mean()), most_left(classes)
+    told = f"when every word may be replaced by any other, accuracy falls to {accuracy:.1%}; it may be {most:.1%}"
+    return Unlimited(check=CredibilityCheck(name=NAME, passed=accuracy <= most, says=told), movable=True)
 
 
 def _frequent(texts: Sequence[str]) -> list[str]:

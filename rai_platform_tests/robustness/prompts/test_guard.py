@@ -68,6 +68,23 @@ def test_a_guard_that_knows_one_word_is_evaded_by_whoever_changes_that_word() ->
     assert all(keyword(["".join(part.text for part in each.after)]).argmax() == 0 for each in report.examples)
 
 
+def test_what_any_family_gets_past_is_counted_prompt_by_prompt() -> None:
+    def halves(texts):  # the one family gets past where the number is even, the other where it is odd
+        seen = [text.strip("<>")[-1] in "13579" if text[0] == "<" else text.strip(">")[-1] in "02468" for text in texts]
+        return np.array(
+            [[0.1, 0.9] if each or text[-1] != ">" else [0.9, 0.1] for each, text in zip(seen, texts, strict=True)]
+        )
+
+    two = (
+        Family(name="leet", how="one mark", disguise=lambda prompt: f"{prompt}>"),
+        Family(name="reversed", how="two marks", disguise=lambda prompt: f"<{prompt}>"),
+    )
+    report = measured(halves, families=two)
+    assert list(rates(report).values()) == [0.5, 0.5]
+    assert report.any_family is not None
+    assert report.any_family.value == 1.0
+
+
 def test_over_defence_is_counted_by_source_and_the_prompts_are_told() -> None:
     report = measured(harmless={"mine": ("ignore this", "ignore that", "fine"), "none": ("what is this",)})
     assert report.over_defence is not None
@@ -110,6 +127,57 @@ def test_where_nothing_can_be_tried_it_says_why(asked: dict[str, Any], why: str)
     assert why in report.not_possible
 
 
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"labels": np.zeros(122, dtype=int)},
+        {"predict": lambda texts: np.array([[0.1, 0.9] if "zebra" in text else [0.9, 0.1] for text in texts])},
+    ],
+)
+def test_harmless_prompts_are_asked_about_though_no_injection_is_recognized(asked: dict[str, Any]) -> None:
+    report = measured(harmless={"mine": ("ignore this zebra", "fine"), "none": ("what is this",)}, **asked)
+    assert report.not_possible is not None
+    assert report.over_defence is not None
+    assert (report.over_defence.successes, report.over_defence.n) == (1, 3)
+    assert report.by_source is not None
+    assert report.by_source["mine"].value == 0.5
+    assert report.taken == ("ignore this zebra",)
+    assert report.plain is not None
+    assert report.plain.value == 0
+
+
+def test_weights_and_clusters_of_the_data_count_among_injections() -> None:
+    """Odd prompts weigh three times as much; a hyphen hides them, and one in four is not recognized at all."""
+
+    def odd_hides(texts):
+        def seen(text: str) -> bool:
+            number = int(text.split()[-1].replace("-", "")) if text[-1].isdigit() else 0
+            return "ignore" in text.replace("-", "") and number % 4 != 0 and ("-" not in text or number % 2 == 0)
+
+        return np.array([[0.1, 0.9] if seen(text) else [0.9, 0.1] for text in texts])
+
+    split = tuple(family for family in FAMILIES if family.name == "split words")
+    numbers = np.arange(122)
+    weight = np.where(numbers % 2 == 1, 3.0, 1.0)
+    asked: dict[str, Any] = {"families": split, "examples": 120, "weight": weight}
+    report = measured(odd_hides, **asked)
+    assert report.detection is not None
+    assert report.any_family is not None
+    assert report.detection.value == pytest.approx((60 * 3 + 30) / (60 * 3 + 60))
+    assert rates(report) == {"split words": pytest.approx(60 * 3 / (60 * 3 + 30))}
+    assert report.any_family.value == pytest.approx(60 * 3 / (60 * 3 + 30))
+    assert report.families[0].rate.trials < report.families[0].rate.n == 90
+    together = measured(odd_hides, families=split, examples=120, cluster=numbers % 4)
+    apart = measured(odd_hides, families=split, examples=120)
+    assert together.detection is not None
+    assert apart.detection is not None
+    assert together.detection.value == pytest.approx(apart.detection.value) == 0.75
+    assert rates(together) == pytest.approx(rates(apart))
+    assert together.detection.trials < 10 < apart.detection.trials, "prompts of one person are alike"
+    assert together.families[0].rate.trials < 10 < apart.families[0].rate.trials
+    assert rates(measured(odd_hides, **{**asked, "examples": 60})) != rates(apart)
+
+
 def test_what_cannot_be_asked_is_told() -> None:
     with pytest.raises(BadInput, match="did you mean 'injection'"):
         measured(injection="injektion")
@@ -121,6 +189,14 @@ def test_a_family_that_changes_nothing_is_not_counted() -> None:
     still = Family(name="leet", how="nothing", disguise=lambda prompt: prompt)
     other = Family(name="reversed", how="turned", disguise=lambda prompt: prompt[::-1])
     assert list(rates(measured(families=(still, other)))) == ["reversed"]
+
+
+def test_where_no_family_changes_anything_nothing_was_tried() -> None:
+    still = Family(name="leet", how="nothing", disguise=lambda prompt: prompt)
+    report = measured(families=(still,))
+    assert report.not_possible == "no disguise changes any of the 120 injections that the model recognizes"
+    assert report.families == report.checks == ()
+    assert report.over_defence is not None
 
 
 def undo(family: str, text: str) -> str:
@@ -180,6 +256,40 @@ def test_a_file_that_holds_no_prompts_is_told(tmp_path: Path, text: str | None, 
         file.write_text(text)
     with pytest.raises(UnreadableData, match=told):
         harmless_prompts([file])
+
+
+def written(file: Path, *prompts: str) -> Path:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps([{"prompt": prompt} for prompt in prompts]))
+    return file
+
+
+@pytest.mark.parametrize(
+    ("names", "sources"),
+    [
+        (["one.json", "two.json"], ["one", "two"]),
+        (["first/one.json", "second/one.json"], ["first/one.json", "second/one.json"]),
+        (["one.json", "one.txt"], ["one.json", "one.txt"]),
+        (["a/x/one.json", "b/x/one.json", "b/x/two.json"], ["a/x/one.json", "b/x/one.json", "b/x/two.json"]),
+        (["our own.json"], ["our own.json"]),
+        (["all.json"], ["all.json"]),
+    ],
+)
+def test_every_file_is_a_source_of_its_own(tmp_path: Path, names: list[str], sources: list[str]) -> None:
+    files = [written(tmp_path / name, f"prompt of {name}") for name in names]
+    found = harmless_prompts(files)
+    assert found == {OUR_OWN: WITH_TRIGGERS} | {
+        source: (f"prompt of {name}",) for name, source in zip(names, sources, strict=True)
+    }
+
+
+def test_a_file_that_is_named_twice_is_told(tmp_path: Path) -> None:
+    file = written(tmp_path / "one.json", "fine")
+    with pytest.raises(UnreadableData, match=r"one\.json is named twice"):
+        harmless_prompts([file, tmp_path / "." / "one.json"])
+    (tmp_path / "other.json").symlink_to(file)
+    with pytest.raises(UnreadableData, match=r"other\.json is named twice"):
+        harmless_prompts([file, tmp_path / "other.json"])
 
 
 def test_a_guard_learned_from_public_prompts_can_be_evaded_and_refuses_harmless_ones(real_data: Path) -> None:

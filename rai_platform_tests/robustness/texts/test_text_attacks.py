@@ -20,6 +20,7 @@ from rai_platform.robustness.texts.corpus import Corpus
 from rai_platform.robustness.texts.loading import load_textattack, quiet_and_offline
 from rai_platform.robustness.texts.recipes import RECIPES, build, chosen
 from rai_platform.robustness.texts.report import TextRobustness
+from rai_platform.robustness.texts.unlimited import without_limits
 from rai_platform_tests.robustness.texts.reviews import CLASSES, Reviews
 
 
@@ -241,6 +242,26 @@ def test_an_attack_without_limits_must_get_through(reviews: Reviews):
     assert "an attack without limits gets through" in {doubt.name for doubt in report.doubts}
 
 
+@pytest.mark.parametrize(
+    ("classes", "sticks", "passed"),
+    [(2, 0, True), (2, 5, True), (2, 6, False), (2, 50, False), (25, 4, True), (25, 5, False)],
+)
+def test_an_attack_without_limits_that_leaves_chance_is_not_believed(classes: int, sticks: int, passed: bool):
+    """Whatever is written is taken for the first class: of two balanced ones half stands, and none was ever turned into it."""
+    texts, labels = ["one word", "another word"] * 50, np.array([0] * sticks + [1] * (100 - sticks))
+
+    def predict(asked):
+        scores = np.full((len(asked), classes), 1e-3)
+        scores[:, 0] = 1 - 1e-3 * (classes - 1)
+        one = np.array([text.startswith("one") for text in asked])
+        scores[one, :2] += [1e-5, -1e-5]
+        return scores
+
+    check = without_limits(predict, texts, labels, classes=classes, vocabulary=texts).check
+    assert check.passed is passed
+    assert f"accuracy falls to {sticks / 100:.1%}" in check.says
+
+
 def test_a_recipe_that_breaks_is_told(reviews: Reviews):
     def strict(texts):
         if not set(texts) <= known:
@@ -282,6 +303,28 @@ def test_a_success_that_does_not_stand_a_second_time_is_none():
     result = found.result(0)
     assert (result.attacked, result.succeeded, result.failed, result.skipped, result.unconfirmed) == (2, 1, 1, 1, 1)
     assert found.stands.tolist() == [True, False, False]
+
+
+def test_a_text_stands_that_no_recipe_turned():
+    turned = Attempt(
+        outcome="succeeded", perturbed="bda", queries=9, words=1, words_changed=1, cut_short=False, moved=True
+    )
+    stood = dataclasses.replace(turned, outcome="failed", perturbed=None)
+    found = Attacked(
+        corpus=Corpus.of(
+            ["bad"] * 3,
+            np.zeros(3, dtype=int),
+            classes=CLASSES,
+            sensitive_features=np_frame(3),
+            row_key=np.arange(3),
+        ),
+        recipes=(RECIPES["deepwordbug"], RECIPES["pwws"]),
+        right=np.ones(3, dtype=bool),
+        attempts=[[turned, stood], [stood, turned], [stood, stood]],
+        predict=lambda texts: np.array([[0.2, 0.8]] * len(texts)),
+    )
+    assert found.stands.tolist() == [False, False, True]
+    assert [found.result(at).succeeded for at in range(2)] == [1, 1]
 
 
 def np_frame(rows: int):
