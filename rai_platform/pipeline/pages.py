@@ -105,7 +105,7 @@ def data_page(report: DataReport) -> Page:
     ]
     return {
         "rows": report.n,
-        "positive labels": f"{report.label_rate:.1%}",
+        **_labels(report),
         **({"broken rules": table(broken)} if broken else {}),
         "groups": table(
             [
@@ -122,6 +122,20 @@ def data_page(report: DataReport) -> Page:
         **_bias_before_training(report),
         "columns": table(columns),
         **digests(data=report.data_digest),
+    }
+
+
+def _labels(report: DataReport) -> Page:
+    """How common the positive label is, or each of several classes."""
+    if not report.class_counts:
+        return {"positive labels": f"{report.label_rate:.1%}"}
+    return {
+        "labels": table(
+            [
+                {"label": name, "rows": f"{rows:,}", "share": f"{rows / report.n:.1%}"}
+                for name, rows in report.class_counts.items()
+            ]
+        )
     }
 
 

@@ -1,6 +1,7 @@
 """Models of images and of texts, from the YAML through the same graph to production, and out of MLflow again."""
 
 import io
+import re
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +107,7 @@ def test_the_card_tells_of_classes_and_images_and_not_of_tables(digits: World) -
     assert card.robustness.rows == ()
     assert card.robustness.attack is None
     html = (digits.settings.home / "cards" / "digits" / "model_card.html").read_text(encoding="utf-8")
+    assert re.search(r"Learned from</td><td><code>sklearn:digits</code>, [\d,]+ rows, 10 classes</td>", html)
     assert "10 classes" in html
     assert "categories mixed up" not in html
 
