@@ -8,6 +8,7 @@ import pandas as pd
 from rai_platform.errors import InvalidSpec, did_you_mean
 from rai_platform.robustness.feasible_set import Axis, ChoiceAxis, FeasibleSet, Floats, NumberAxis
 from rai_platform.spec.adversary import Adversary, FeasibleChange
+from rai_platform.spec.relations import Following, Relation
 
 SENSITIVE, DECLARED, NOT_NAMED = "a sensitive feature", "declared immutable", "not declared mutable"
 ONE_VALUE = "holds one value alone"
@@ -28,11 +29,14 @@ def feasible_set(adversary: Adversary, features: pd.DataFrame, *, left_alone: tu
     if problems := list(_problems(adversary, features)):
         raise InvalidSpec("\n".join(problems), where="adversary")
     grouped = {column: group for group in adversary.one_hot for column in group}
+    follows = {each.column: f"follows from {' and '.join(each.columns[1:])}" for each in adversary.following}
     axes: list[Axis] = []
     immutable: dict[str, str] = {}
     for column in map(str, features):
         group = grouped.get(column, (column,))
-        if why := next(filter(None, (_why_not(adversary, name, left_alone) for name in group)), None):
+        if column in follows:
+            immutable[column] = follows[column]
+        elif why := next(filter(None, (_why_not(adversary, name, left_alone) for name in group)), None):
             immutable[column] = why
         elif column != group[0]:
             continue
@@ -44,6 +48,7 @@ def feasible_set(adversary: Adversary, features: pd.DataFrame, *, left_alone: tu
         features=features,
         axes=tuple(axes),
         relations=adversary.parsed_relations,
+        following=adversary.following,
         origin=np.column_stack([coordinates(axis, features) for axis in axes])
         if axes
         else np.empty((len(features), 0)),
@@ -125,10 +130,11 @@ def in_words(axis: Axis) -> str:
 def _problems(adversary: Adversary, features: pd.DataFrame) -> Iterator[str]:
     known = [str(name) for name in features]
     grouped = [column for group in adversary.one_hot for column in group]
+    relations: list[Relation | Following] = [*adversary.parsed_relations, *adversary.following]
     named: Mapping[str, list[str]] = {
         "features": list(adversary.features),
         "one_hot": grouped,
-        **{f"relations, {each.text!r}": list(each.columns) for each in adversary.parsed_relations},
+        **{f"relations, {each.text!r}": list(each.columns) for each in relations},
     }
     for where, columns in named.items():
         for column in columns:

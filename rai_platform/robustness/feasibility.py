@@ -54,7 +54,8 @@ class _Checks:
         self._group = {column: group for group in adversary.one_hot for column in group}
 
     def of(self, old: dict[Any, Any], new: dict[Any, Any], budget: float) -> Iterator[str]:
-        changed = [name for name in old if not _same(old[name], new[name])]
+        follows = {each.column for each in self._adversary.following}
+        changed = [name for name in old if name not in follows and not _same(old[name], new[name])]
         spent = 0.0
         for name in changed:
             yield from self._may_change(name, old[name], new[name])
@@ -71,6 +72,19 @@ class _Checks:
             total = math.fsum(factor * float(new[name]) for name, factor in relation.coefficients) + relation.constant
             if not (total < 0 if relation.strict else total <= LEEWAY):
                 yield f"{relation.text} does not hold"
+        for each in self._adversary.following:
+            moved = math.fsum(
+                factor * (float(new[name]) - float(old[name]))
+                for name, factor in each.coefficients
+                if not _same(old[name], new[name])
+            )
+            here, there = old[each.column], new[each.column]
+            if (
+                not _same(here, there)
+                if pd.isna(here)
+                else not abs(float(there) - float(here) - moved) <= LEEWAY * max(1.0, abs(moved))
+            ):
+                yield f"{each.text} does not hold"
         if not spent <= budget * (1 + LEEWAY) + LEEWAY:
             yield f"costs {spent:g}, more than {budget:g}"
 

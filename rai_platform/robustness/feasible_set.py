@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from rai_platform.spec.relations import Relation
+from rai_platform.spec.relations import Following, Relation
 
 Floats = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.intp]
@@ -87,7 +87,8 @@ class FeasibleSet:
     Attributes:
         features: the people as they are (rows, features).
         axes: what can change.
-        relations: what must hold between columns.
+        relations: what must not be broken between columns.
+        following: columns that follow from others.
         origin: the people as points (rows, axes).
         immutable: why, by column that nobody can change.
     """
@@ -95,6 +96,7 @@ class FeasibleSet:
     features: pd.DataFrame
     axes: tuple[Axis, ...]
     relations: tuple[Relation, ...]
+    following: tuple[Following, ...]
     origin: Floats
     immutable: Mapping[str, str]
 
@@ -192,6 +194,15 @@ class FeasibleSet:
                 continue
             for position, column in enumerate(axis.columns):
                 table[column] = _numbers(table[column], changed, (positions == position).astype("float64"), whole=True)
+        for each in self.following:
+            moved = np.zeros(len(rows))
+            for column, coefficient in each.coefficients:
+                here = self.features[column].to_numpy("float64", na_value=np.nan)[rows]
+                moved += coefficient * np.nan_to_num(table[column].to_numpy("float64", na_value=np.nan) - here)
+            there = table[each.column].to_numpy("float64", na_value=np.nan) + moved
+            changed = (moved != 0) & ~np.isnan(there)
+            whole = bool((there[changed] % 1 == 0).all())
+            table[each.column] = _numbers(table[each.column], changed, there[changed], whole=whole)
         return table
 
 

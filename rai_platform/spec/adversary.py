@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from rai_platform.spec.policy import Strict
-from rai_platform.spec.relations import Relation, parse_relation
+from rai_platform.spec.relations import Following, Relation, parse_relation
 
 BUDGETS = (0.5, 1.0, 2.0)
 ROWS = 500
@@ -63,7 +63,7 @@ class Adversary(Strict):
         default=(), description="Groups of columns of 0 and 1 of which exactly one is 1: they change together."
     )
     relations: tuple[str, ...] = Field(
-        default=(), description="What holds between columns, such as `years_employed <= age - 16`."
+        default=(), description="What holds between columns, such as `years_employed <= age - 16`; `total == rent + other` follows."
     )
     budget: tuple[Annotated[float, Field(gt=0)], ...] = Field(
         default=BUDGETS,
@@ -96,9 +96,26 @@ class Adversary(Strict):
                 raise ValueError(
                     f"features.{column}: is one of a `one_hot` group, and can be `immutable` or nothing else"
                 )
+        counts = Counter(each.column for each in self.following)
+        if doubled := [column for column, count in counts.items() if count > 1]:
+            raise ValueError(f"relations: {doubled[0]!r} follows from others twice")
+        for relation in self.relations:
+            parsed = parse_relation(relation)
+            behind = parsed.columns[1:] if isinstance(parsed, Following) else parsed.columns
+            if hidden := [column for column in behind if column in counts]:
+                raise ValueError(f"relations, {relation!r}: {hidden[0]} follows from others; write those in its place")
+        if named := [column for column in counts if column in self.features]:
+            raise ValueError(
+                f"features.{named[0]}: follows from others, and is changed by nobody directly; leave it out"
+            )
         return self
 
     @property
     def parsed_relations(self) -> tuple[Relation, ...]:
-        """What holds between columns."""
-        return tuple(parse_relation(text) for text in self.relations)
+        """What must not be broken between columns."""
+        return tuple(each for each in map(parse_relation, self.relations) if isinstance(each, Relation))
+
+    @property
+    def following(self) -> tuple[Following, ...]:
+        """Columns that follow from others."""
+        return tuple(each for each in map(parse_relation, self.relations) if isinstance(each, Following))

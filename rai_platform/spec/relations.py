@@ -1,4 +1,4 @@
-"""Linear comparisons between columns, as a spec writes them: ``years_employed <= age - 16``."""
+"""Linear relations between columns, as a spec writes them: ``years_employed <= age - 16``, ``total == rent + other``."""
 
 import re
 from collections.abc import Iterator
@@ -7,10 +7,14 @@ from typing import Literal
 
 Comparison = Literal["<=", "<", ">=", ">"]
 COMPARISONS = ("<=", ">=", "<", ">")
+EQUATION = "=="
 TOKEN = re.compile(
-    r"\s*(?:(?P<number>\d+(?:\.\d*)?(?:[eE][-+]?\d+)?|\.\d+)|(?P<name>[^\W\d]\w*)|`(?P<quoted>[^`]+)`|(?P<sign><=|>=|[<>*+-]))"
+    r"\s*(?:(?P<number>\d+(?:\.\d*)?(?:[eE][-+]?\d+)?|\.\d+)|(?P<name>[^\W\d]\w*)|`(?P<quoted>[^`]+)`|(?P<sign><=|>=|==|[<>*+-]))"
 )
-GRAMMAR = "columns and numbers with +, - and *, on both sides of one of <=, <, >= and >; a name of several words in `backquotes`"
+GRAMMAR = (
+    "columns and numbers with +, - and *, on both sides of one of <=, <, >= and >, or behind a column and ==; a name of several "
+    "words in `backquotes`"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,13 +39,35 @@ class Relation:
         return tuple(name for name, _ in self.coefficients)
 
 
-def parse_relation(text: str) -> Relation:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Following:
+    """A column that follows from others: when they change, it changes by the sum of ``coefficients`` times their changes.
+
+    Attributes:
+        text: as it was written.
+        column: what follows.
+        coefficients: by column that it follows from.
+    """
+
+    text: str
+    column: str
+    coefficients: tuple[tuple[str, float], ...]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that it is about."""
+        return (self.column, *(name for name, _ in self.coefficients))
+
+
+def parse_relation(text: str) -> Relation | Following:
     """The relation that a text says.
 
     Raises:
-        ValueError: it is no linear comparison of columns and numbers.
+        ValueError: it is no linear comparison of columns and numbers, and no equation with a single column on its left.
     """
     tokens = list(_tokens(text))
+    if ("sign", EQUATION) in tokens:
+        return _following(tokens, text)
     signs = [at for at, (kind, value) in enumerate(tokens) if kind == "sign" and value in COMPARISONS]
     if len(signs) != 1:
         raise ValueError(f"{text!r}: expected one comparison, got {len(signs)}; write {GRAMMAR}")
@@ -55,6 +81,24 @@ def parse_relation(text: str) -> Relation:
     if not coefficients:
         raise ValueError(f"{text!r}: compares no column with anything")
     return Relation(text=text, coefficients=coefficients, constant=constant, strict=sign in ("<", ">"))
+
+
+def _following(tokens: list[tuple[str, str]], text: str) -> Following:
+    equals = tokens.index(("sign", EQUATION))
+    left, right = tokens[:equals], tokens[equals + 1 :]
+    if (
+        len(left) != 1
+        or left[0][0] != "name"
+        or any(each in [("sign", sign) for sign in (*COMPARISONS, EQUATION)] for each in right)
+    ):
+        raise ValueError(f"{text!r}: expected one column, ==, and what it follows from, as in total == rent + other")
+    column, found = left[0][1], _side(right, text)
+    if column in found:
+        raise ValueError(f"{text!r}: {column} cannot follow from itself")
+    coefficients = tuple((name, value) for name, value in found.items() if name and value != 0)
+    if not coefficients:
+        raise ValueError(f"{text!r}: {column} follows from no other column")
+    return Following(text=text, column=column, coefficients=coefficients)
 
 
 def _tokens(text: str) -> Iterator[tuple[str, str]]:

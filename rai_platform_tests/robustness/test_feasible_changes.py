@@ -203,3 +203,63 @@ def test_a_change_that_the_check_refuses_is_not_counted(model: TrainedModel) -> 
     assert falls.any()
     assert np.isinf(counted.cost[falls]).all()
     assert (counted.cost[~falls] == found.cost[~falls]).all()
+
+
+# --- columns that follow from others -----------------------------------------------------------------------------------
+
+
+TOTAL = "total == income + 2 * years - age"
+WITH_TOTAL = dataclasses.replace(
+    PEOPLE,
+    features=PEOPLE.features.assign(
+        total=PEOPLE.features["income"] + 2 * PEOPLE.features["years"] - PEOPLE.features["age"] + 0.25
+    ),
+)
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+@settings(max_examples=8, deadline=None)
+@given(declared=DECLARATIONS)
+def test_what_follows_from_others_follows_them_and_costs_nothing(attack: Any, declared: dict[str, Any]) -> None:
+    model = fitted(WITH_TOTAL)
+    adversary = Adversary.model_validate({**declared, "relations": [*declared["relations"], TOTAL]})
+    target = Target.drawn(model, WITH_TOTAL, adversary, left_alone=(), rows=np.arange(40))
+    found = search(target, attack, adversary.budget, attacked=target.right, queries=120, seed=1)
+    assert found.infeasible == 0
+    turned = np.flatnonzero(np.isfinite(found.cost))
+    before, after = target.feasible.features.iloc[turned], target.feasible.table(turned, found.points[turned])
+    names = ["income", "years", "age", "total"]
+    change = after[names] - before[names].reset_index(drop=True)
+    expected = change["income"] + 2 * change["years"] - change["age"]
+    known = before["total"].notna().to_numpy()
+    assert change["total"].to_numpy()[known] == pytest.approx(expected.to_numpy()[known], abs=1e-6)
+    assert after["total"].isna().to_numpy()[~known].all(), "what is missing stays so"
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"years": 3.0}, [f"{TOTAL} does not hold"]),
+        ({"years": 3.0, "total": 6.0}, []),
+        ({"years": 3.0, "total": 6.5}, [f"{TOTAL} does not hold"]),
+        ({"total": 6.0}, [f"{TOTAL} does not hold"]),
+        ({"years": 4.0, "age": 8.0}, []),
+        ({}, []),
+    ],
+)
+def test_the_check_knows_what_follows(changes: dict[str, float], told: list[str]) -> None:
+    adversary = Adversary(relations=(TOTAL,))
+    known = WITH_TOTAL.features["income"].notna() & (WITH_TOTAL.features["age"] < 70)
+    before = WITH_TOTAL.features[known & (WITH_TOTAL.features["years"] < 50)].head(1)
+    after = before.assign(**{name: before[name] + by for name, by in changes.items()})
+    (found,) = infeasible_changes(adversary, before, after, WITH_TOTAL.features, left_alone=())
+    assert [each for each in found if "does not hold" in each] == told
+    assert not [each for each in found if "total" in each and "does not hold" not in each], (
+        "it has no bounds of its own"
+    )
+
+
+def test_who_asks_what_can_change_is_told_what_follows() -> None:
+    feasible = feasible_set(Adversary(relations=(TOTAL,)), WITH_TOTAL.features, left_alone=())
+    assert feasible.immutable["total"] == "follows from income and years and age"
+    assert "total" not in {column for axis in feasible.axes for column in axis.columns}
