@@ -18,7 +18,7 @@ from rai_platform.explanations.examination import (
 )
 from rai_platform.explanations.faithfulness import measure_faithfulness
 from rai_platform.explanations.mixing import Integers
-from rai_platform.explanations.parity import group_shares
+from rai_platform.explanations.parity import shares_by_feature
 from rai_platform.explanations.proxies import proxies_among
 from rai_platform.explanations.second_opinion import measure_lime, measure_second_opinion
 from rai_platform.explanations.stability import measure_stability
@@ -56,18 +56,13 @@ def examine(
     opinion = asked(lambda: measure_second_opinion(model, found, explained, rng=streams[2]))
     lime = asked(lambda: measure_lime(model, found, explained, rng=streams[3]))
     told = {STABILITY: stability, FAITHFULNESS: faithfulness, SECOND_OPINION: opinion, LIME: lime}
-    size = np.abs(found.values[:, order])
-    weight = np.ones(explained.n) if explained.weight is None else explained.weight
     return Examination(
         measured={name: each[0] for name, each in told.items() if not isinstance(each, str)},
         not_estimable={name: each for name, each in told.items() if isinstance(each, str)},
         repetitions=None if isinstance(stability, str) else stability[1],
         curves=None if isinstance(faithfulness, str) else faithfulness[1],
         permutation_importance=() if isinstance(opinion, str) else tuple(opinion[1][order].tolist()),
-        parity={
-            feature: group_shares(size, explained.groups(feature).to_numpy(object), weight, explained.cluster)
-            for feature in group_features
-        },
+        parity=shares_by_feature(np.abs(found.values[:, order]), explained, group_features),
         proxies=proxies_among(found.features, training),
         screened=None if training is None else tuple(name for name, each in training.proxies.items() if each),
         lime=() if isinstance(lime, str) else tuple(lime[1][order].tolist()),

@@ -22,11 +22,11 @@ from rai_platform.explanations.examination import (
 from rai_platform.explanations.examining import asked
 from rai_platform.explanations.faithfulness import LEAST_PEOPLE, ORDERS, STEPS, compared
 from rai_platform.explanations.mixing import Floats, Integers
-from rai_platform.explanations.parity import group_shares
+from rai_platform.explanations.parity import shares_by_feature
 from rai_platform.explanations.parts import Bools, NamedParts, Parts, PartValues
 from rai_platform.explanations.ranks import ONE_FEATURE, sizes_without_noise
-from rai_platform.explanations.redrawing import people, redrawn_weights
-from rai_platform.explanations.second_opinion import agreement_of_sizes
+from rai_platform.explanations.redrawing import people
+from rai_platform.explanations.second_opinion import agreement_of_methods
 from rai_platform.explanations.stability import LEAST_ROWS, REPETITIONS, agreement, apart
 from rai_platform.explanations.texts import OTHER_WORDS
 from rai_platform.spec.modality import Modality
@@ -98,19 +98,13 @@ def examine_parts(
         lime = asked(lambda: _agreement(ask(streams[3]), named, explained, streams[3]))
         told[LIME] = lime
     unknown = {name: each for name, each in told.items() if isinstance(each, str)}
-    weight = np.ones(explained.n) if explained.weight is None else explained.weight
     return Examination(
         measured={name: each[0] for name, each in told.items() if not isinstance(each, str)},
         not_estimable={**unknown, PROXIES: NO_PROXIES[methods.modality]},
         repetitions=None if isinstance(stability, str) else stability[1],
         curves=None if isinstance(faithfulness, str) else faithfulness[1],
         permutation_importance=() if isinstance(second, str) else tuple(second[1].tolist()),
-        parity={
-            feature: group_shares(
-                np.abs(named.found.values), explained.groups(feature).to_numpy(object), weight, explained.cluster
-            )
-            for feature in group_features
-        },
+        parity=shares_by_feature(np.abs(named.found.values), explained, group_features),
         proxies=(),
         screened=None if training is None else (),
         second_method=methods.second_method,
@@ -199,19 +193,9 @@ def _agreement(
     """Kendall's tau-b between mean absolute attributions and what another method says, with that by name; or why not."""
     if isinstance(opinion, str):
         return opinion
-    rows, other = opinion
-    sample, places = explained.take(rows), _comparable(named)
-    if people(sample) < LEAST_PEOPLE:
-        return f"fewer than {LEAST_PEOPLE} were explained"
+    (rows, other), places = opinion, _comparable(named)
     sizes, others = np.abs(named.found.values[rows][:, places]), np.abs(other[:, places])
-    for each in (sizes, others):
-        if (sizes_without_noise(each.mean(axis=0)) > 0).sum() < 2:
-            return ONE_FEATURE
-    weight = np.ones(sample.n) if sample.weight is None else sample.weight
-    drawn = [agreement_of_sizes(counts, sizes, others) for counts in redrawn_weights(sample, rng)]
-    value = agreement_of_sizes(weight, sizes, others)
-    found = Replicates(value=value, replicates=tuple(sorted(drawn)), n=sample.n)
-    return found, np.average(others, axis=0, weights=weight)
+    return agreement_of_methods(sizes, others, explained.take(rows), rng)
 
 
 def _comparable(named: NamedParts) -> Integers:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import t
 
-from rai_platform.data.sample import in_order
+from rai_platform.data.sample import Sample, in_order
 from rai_platform.explanations.examination import GroupShares
 from rai_platform.explanations.mixing import Floats
 from rai_platform.spec.verdict import Interval
@@ -34,6 +34,23 @@ class LargestDifference:
     low: GroupShares
     value: float
     bounds: Interval
+
+
+def shares_by_feature(
+    size: Floats, explained: Sample, group_features: Sequence[str]
+) -> dict[str, tuple[GroupShares, ...]]:
+    """``group_shares`` by sensitive feature and intersection.
+
+    Args:
+        size: absolute attributions (rows, features).
+        explained: the rows they are of.
+        group_features: sensitive features and intersections to compare groups by.
+    """
+    weight = np.ones(explained.n) if explained.weight is None else explained.weight
+    return {
+        feature: group_shares(size, explained.groups(feature).to_numpy(object), weight, explained.cluster)
+        for feature in group_features
+    }
 
 
 def group_shares(

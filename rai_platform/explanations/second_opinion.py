@@ -50,13 +50,10 @@ def measure_second_opinion(
     if (sizes_without_noise(sizes.mean(axis=0)) > 0).sum() < 2:
         return ONE_FEATURE
     increase = increase_of_loss(model, rows, rng)
-    weight = np.ones(rows.n) if rows.weight is None else rows.weight
-    importance = np.average(increase, axis=0, weights=weight)
+    importance = np.average(increase, axis=0, weights=rows.weight)
     if not sizes_without_noise(importance).any():
         return "the model errs no more and no less when any one of its features is shuffled"
-    drawn = [agreement_of_sizes(counts, sizes, increase) for counts in redrawn_weights(rows, rng)]
-    value = agreement_of_sizes(weight, sizes, increase)
-    return Replicates(value=value, replicates=tuple(sorted(drawn)), n=rows.n), importance
+    return _agreement(sizes, increase, rows, rng), importance
 
 
 def increase_of_loss(model: TrainedModel, rows: Sample, rng: np.random.Generator) -> Floats:
@@ -100,18 +97,34 @@ def measure_lime(
     if isinstance(opinion, str):
         return opinion
     chosen, weights = opinion
-    rows, sizes, others = explained.take(chosen), np.abs(found.values[chosen]), np.abs(weights)
+    return agreement_of_methods(np.abs(found.values[chosen]), np.abs(weights), explained.take(chosen), rng)
+
+
+def agreement_of_methods(
+    sizes: Floats, others: Floats, rows: Sample, rng: np.random.Generator
+) -> tuple[Replicates, Floats] | str:
+    """Kendall's tau-b between mean absolute attributions of two methods, with those of the other (features,); or why not.
+
+    Bounds are those of drawing the rows again.
+
+    Args:
+        sizes: absolute attributions by the one method (rows, features).
+        others: by the other (rows, features).
+        rows: what they are of.
+        rng: draws rows.
+    """
     if people(rows) < LEAST_PEOPLE:
-        return f"fewer than {LEAST_PEOPLE} people were explained"
+        return f"fewer than {LEAST_PEOPLE} were explained"
     if min((sizes_without_noise(each.mean(axis=0)) > 0).sum() for each in (sizes, others)) < 2:
         return ONE_FEATURE
-    weight = np.ones(rows.n) if rows.weight is None else rows.weight
-    drawn = [agreement_of_sizes(counts, sizes, others) for counts in redrawn_weights(rows, rng)]
-    value = agreement_of_sizes(weight, sizes, others)
-    estimate = Replicates(value=value, replicates=tuple(sorted(drawn)), n=rows.n)
-    return estimate, np.average(others, axis=0, weights=weight)
+    return _agreement(sizes, others, rows, rng), np.average(others, axis=0, weights=rows.weight)
 
 
-def agreement_of_sizes(counts: Floats, sizes: Floats, increase: Floats) -> float:
-    """Kendall's tau-b of two kinds of sizes (rows, features), each summed over rows that count so much (rows,)."""
-    return kendall_tau_b(sizes_without_noise(counts @ sizes), sizes_without_noise(counts @ increase))
+def _agreement(sizes: Floats, others: Floats, rows: Sample, rng: np.random.Generator) -> Replicates:
+    """Kendall's tau-b of two kinds of sizes (rows, features), each summed over rows, with those of rows drawn again."""
+
+    def of(counts: Floats) -> float:
+        return kendall_tau_b(sizes_without_noise(counts @ sizes), sizes_without_noise(counts @ others))
+
+    drawn = tuple(sorted(of(counts) for counts in redrawn_weights(rows, rng)))
+    return Replicates(value=of(np.ones(rows.n) if rows.weight is None else rows.weight), replicates=drawn, n=rows.n)

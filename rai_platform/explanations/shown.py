@@ -55,17 +55,15 @@ class HeatMap:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ExplainedImage:
-    """One image and where the output for it comes from.
+class ExplainedInput:
+    """One image or text and what the model says of it.
 
     Attributes:
         row_key: the row's position in its source.
         label: its true class.
         decided: the class that the model decides for.
         output: what the model gave.
-        base_value: what it gives where all of the image is hidden.
-        png: the image, a PNG in base64.
-        heat: what each cell adds to the output.
+        base_value: what it gives where all of the image is hidden, or all words are left out.
     """
 
     row_key: int
@@ -73,13 +71,24 @@ class ExplainedImage:
     decided: str
     output: float
     base_value: float
-    png: str
-    heat: HeatMap
 
     @property
     def is_right(self) -> bool:
         """Whether the model decides for the true class."""
         return self.label == self.decided
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExplainedImage(ExplainedInput):
+    """One image and where the output for it comes from.
+
+    Attributes:
+        png: the image, a PNG in base64.
+        heat: what each cell adds to the output.
+    """
+
+    png: str
+    heat: HeatMap
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,33 +130,18 @@ class ImageExplanations:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ExplainedText:
+class ExplainedText(ExplainedInput):
     """One text and what its words add to the output.
 
     Attributes:
-        row_key: the row's position in its source.
-        label: its true class.
-        decided: the class that the model decides for.
-        output: what the model gave.
-        base_value: what it gives where all words are left out.
         words: as they stand in the text, each with what follows it up to the next.
         attributions: of the words.
         left_out: words at the end that are not kept here.
     """
 
-    row_key: int
-    label: str
-    decided: str
-    output: float
-    base_value: float
     words: tuple[str, ...]
     attributions: tuple[float, ...]
     left_out: int
-
-    @property
-    def is_right(self) -> bool:
-        """Whether the model decides for the true class."""
-        return self.label == self.decided
 
 
 def as_png(pixels: "npt.NDArray[np.uint8]") -> str:
