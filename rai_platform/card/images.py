@@ -2,6 +2,7 @@
 
 from rai_platform.card.attack import UPPER_BOUND
 from rai_platform.card.document import CorruptionRow, ImageAttackRow, ImageSection
+from rai_platform.card.doubts import doubts_in_words
 from rai_platform.card.figures import figure
 from rai_platform.robustness.images.report import IN_WORDS, AttackedImages, ImageRobustness
 
@@ -11,7 +12,7 @@ def image_section(report: ImageRobustness) -> ImageSection:
     return ImageSection(
         not_possible=report.not_possible,
         summary="" if report.not_possible else _summary(report),
-        doubts=tuple(f"It is not shown that {doubt.name}: {doubt.says}." for doubt in report.doubts),
+        doubts=doubts_in_words(report),
         notes=report.notes,
         n=report.n,
         n_corrupted=report.n_corrupted,

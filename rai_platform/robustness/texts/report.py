@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from rai_platform.robustness.attack_report import CredibilityCheck
+from rai_platform.robustness.attack_report import Examined
 from rai_platform.statistics.estimates import PairedDifference, Proportion
 
 Outcome = Literal["succeeded", "failed", "broken", "reduced"]
@@ -134,7 +134,7 @@ class Reduction:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TextRobustness:
+class TextRobustness(Examined):
     """What becomes of a text classifier's accuracy when texts are changed on purpose.
 
     Attributes:
@@ -152,7 +152,6 @@ class TextRobustness:
         by_group: worst case by sensitive feature and group.
         exhausted: share of the rightly classified that withstood everything, some recipe having no question left.
         examples: the least changed of each recipe.
-        checks: what makes the attack credible.
         not_run: every other recipe.
         reduction: how few words suffice for the same decision; None where nobody asked.
     """
@@ -171,7 +170,6 @@ class TextRobustness:
     by_group: dict[str, dict[str, Proportion]] | None = None
     exhausted: Proportion | None = None
     examples: tuple[TextExample, ...] = ()
-    checks: tuple[CredibilityCheck, ...] = ()
     not_run: tuple[NotRun, ...] = ()
     reduction: Reduction | None = None
 
@@ -179,8 +177,3 @@ class TextRobustness:
     def strongest(self) -> RecipeResult | None:
         """The recipe that turned most texts, the first of equals; None where none ran."""
         return max(self.recipes, key=lambda each: each.succeeded, default=None)
-
-    @property
-    def doubts(self) -> tuple[CredibilityCheck, ...]:
-        """The checks that failed."""
-        return tuple(check for check in self.checks if not check.passed)
