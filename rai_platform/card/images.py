@@ -51,9 +51,10 @@ def strongest_on_images(report: ImageRobustness) -> str:
 def _summary(report: ImageRobustness) -> str:
     if report.accuracy is None:
         return ""
+    _, height, width = report.shape
     said = [
-        f"{report.n:,} images, drawn by chance, were changed by attacks that want the network to be wrong. "
-        f"As they are, accuracy on them is {report.accuracy.value:.1%}."
+        f"{report.n:,} images of {height} by {width} pixels, drawn by chance, were changed by attacks that want the network to be "
+        f"wrong. As they are, accuracy on them is {report.accuracy.value:.1%}."
     ]
     for norm in report.norms:
         points = sorted(report.worst_case(norm), key=lambda point: point.epsilon)

@@ -50,6 +50,7 @@ def test_curves_classes_groups_examples_and_corruptions_are_told() -> None:
     for text in texts(made.images()):
         for told in (
             "When images are a little different",
+            "images of 4 by 4 pixels, drawn by chance",
             "As they are, accuracy on them is 90.0%.",
             "Measured by L∞, it falls to 80.0% (76.3% to 83.3%) within 0.05 and 2.0% (1.1% to 3.6%) within 0.2.",
             "Measured by L2, it falls to 80.0%",

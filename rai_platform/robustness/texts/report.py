@@ -33,9 +33,7 @@ class RecipeResult:
         how: what it does to a text, in a few words.
         attacked: texts rightly classified as they are, and so attacked.
         succeeded: of these, classified wrongly once changed, and again when asked a second time.
-        failed: of these, classified rightly whatever was tried.
-        broken: of these, on which the recipe itself broke; they count as failed.
-        skipped: texts classified wrongly as they are, which nobody has to attack.
+        broken: of the attacked, those on which the recipe itself broke; they withstood.
         unconfirmed: changes that were put forward and did not turn the decision a second time; not counted as success.
         accuracy: share of all texts classified rightly as they are and as the recipe changed them.
         success_rate: share of the attacked that succeeded; None where none was attacked.
@@ -49,9 +47,7 @@ class RecipeResult:
     how: str
     attacked: int
     succeeded: int
-    failed: int
     broken: int
-    skipped: int
     unconfirmed: int
     accuracy: Proportion
     success_rate: Proportion | None
