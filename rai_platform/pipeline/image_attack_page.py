@@ -50,6 +50,20 @@ def image_attack_page(report: ImageRobustness | None) -> Page:
                     for row in section.corruptions
                 ]
             ),
+            wide_table(
+                [
+                    {
+                        "corruption": f"{in_words(row.corruption)} {row.severity} ({row.parameter})",
+                        **{
+                            f"{in_words(feature)}: {group}": number(rate)
+                            for feature, groups in row.by_group.items()
+                            for group, rate in groups.items()
+                        },
+                    }
+                    for row in section.corruptions
+                    if row.by_group
+                ]
+            ),
         ),
     }
     return page | doubted("attacks on images not credible", section.doubts)

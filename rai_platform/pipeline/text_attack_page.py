@@ -41,6 +41,7 @@ def text_attack_page(report: TextRobustness | None) -> Page:
                     "recipe": in_words(row.recipe),
                     "accuracy": number(row.accuracy.value),
                     "95 % interval": range_of(row.accuracy.interval),
+                    "ran out of questions": "–" if row.cut_short is None else number(row.cut_short),
                 }
                 for row in section.rows
             ]
