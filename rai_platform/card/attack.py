@@ -1,5 +1,6 @@
 """The card's part on people who change what they could change, to be decided about otherwise."""
 
+from rai_platform.card.doubts import doubts_in_words
 from rai_platform.card.figures import figure
 from rai_platform.card.sections.attack import AttackRow, AttackSection
 from rai_platform.robustness.attack_report import AttackedAccuracy, ConstrainedAttack, Direction
@@ -13,11 +14,10 @@ TURNED: dict[Direction, tuple[str, str]] = {
 
 def attack_section(report: ConstrainedAttack) -> AttackSection:
     """The curve over the budget, what would have to change, and whether to believe it."""
-    doubts = tuple(f"It is not shown that {doubt.name}: {doubt.says}." for doubt in report.doubts)
     return AttackSection(
         not_possible=report.not_possible,
         summary="" if report.not_possible else _summary(report),
-        doubts=doubts,
+        doubts=doubts_in_words(report),
         n=report.n,
         queries=report.queries,
         accuracy=figure("accuracy", "of the people drawn, as they are", report.accuracy) if report.accuracy else None,

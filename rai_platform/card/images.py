@@ -1,6 +1,7 @@
 """The card's part on images that are a little different, by chance or on purpose."""
 
 from rai_platform.card.attack import UPPER_BOUND
+from rai_platform.card.doubts import doubts_in_words
 from rai_platform.card.figures import figure
 from rai_platform.card.sections.images import CorruptionRow, ImageAttackRow, ImageSection
 from rai_platform.robustness.images.report import IN_WORDS, AttackedImages, ImageRobustness
@@ -11,7 +12,7 @@ def image_section(report: ImageRobustness) -> ImageSection:
     return ImageSection(
         not_possible=report.not_possible,
         summary="" if report.not_possible else _summary(report),
-        doubts=tuple(f"It is not shown that {doubt.name}: {doubt.says}." for doubt in report.doubts),
+        doubts=doubts_in_words(report),
         notes=report.notes,
         n=report.n,
         n_corrupted=report.n_corrupted,
@@ -50,9 +51,10 @@ def strongest_on_images(report: ImageRobustness) -> str:
 def _summary(report: ImageRobustness) -> str:
     if report.accuracy is None:
         return ""
+    _, height, width = report.shape
     said = [
-        f"{report.n:,} images, drawn by chance, were changed by attacks that want the network to be wrong. "
-        f"As they are, accuracy on them is {report.accuracy.value:.1%}."
+        f"{report.n:,} images of {height} by {width} pixels, drawn by chance, were changed by attacks that want the network to be "
+        f"wrong. As they are, accuracy on them is {report.accuracy.value:.1%}."
     ]
     for norm in report.norms:
         points = sorted(report.worst_case(norm), key=lambda point: point.epsilon)

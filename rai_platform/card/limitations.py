@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from rai_platform.card.attack import strongest_in_words
+from rai_platform.card.doubts import doubts_as_limitations
 from rai_platform.card.images import strongest_on_images
 from rai_platform.card.text_attack import strongest_recipe_in_words
 from rai_platform.explanations.report import Explanations
@@ -105,24 +106,15 @@ def _about_figures(
         yield f"Not tried: {perturbation.replace('_', ' ')}, since {why}."
     if robustness.images and robustness.images.curve:
         yield strongest_on_images(robustness.images)
-        yield from (
-            f"The attacks on images are not credible: it is not shown that {doubt.name} ({doubt.says})."
-            for doubt in robustness.images.doubts
-        )
+        yield from doubts_as_limitations("The attacks on images are", robustness.images)
     if robustness.attack and robustness.attack.worst_case:
         yield strongest_in_words(robustness.attack)
-        yield from (
-            f"The attack is not credible: it is not shown that {doubt.name} ({doubt.says})."
-            for doubt in robustness.attack.doubts
-        )
+        yield from doubts_as_limitations("The attack is", robustness.attack)
     elif robustness.scores and robustness.texts is None:
         yield "The table was changed at random; somebody who sets out to fool the model can do worse."
     if robustness.texts and robustness.texts.worst_case:
         yield strongest_recipe_in_words(robustness.texts)
-        yield from (
-            f"The attack on texts is not credible: it is not shown that {doubt.name} ({doubt.says})."
-            for doubt in robustness.texts.doubts
-        )
+        yield from doubts_as_limitations("The attack on texts is", robustness.texts)
 
 
 def _about_the_design(definition: ModelDefinition, fairness: FairnessReport) -> Iterator[str]:

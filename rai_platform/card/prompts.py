@@ -1,8 +1,8 @@
 """The card's part on attempts to inject instructions."""
 
+from rai_platform.card.doubts import doubts_in_words
 from rai_platform.card.figures import figure
 from rai_platform.card.sections.prompts import EndpointSection, FamilyRow, GuardSection, ProbeRow, PromptSection
-from rai_platform.card.text_attack import doubts_in_words
 from rai_platform.robustness.prompts.harmless import ALL
 from rai_platform.robustness.prompts.report import (
     EndpointReport,
@@ -37,7 +37,7 @@ def _guard(report: GuardReport) -> GuardSection:
     return GuardSection(
         not_possible=report.not_possible,
         summary=_guard_in_words(report),
-        doubts=doubts_in_words(report.doubts),
+        doubts=doubts_in_words(report),
         detection=figure("detection", "share of injections recognized as they are", report.detection)
         if report.detection
         else None,
@@ -79,7 +79,7 @@ def _endpoint(report: EndpointReport) -> EndpointSection:
     return EndpointSection(
         not_possible=report.not_possible,
         summary=_endpoint_in_words(report),
-        doubts=doubts_in_words(report.doubts),
+        doubts=doubts_in_words(report),
         url=report.url,
         model=report.model,
         families=_families(report.families, LEAKS),

@@ -1,10 +1,10 @@
 """The card's part on texts that are changed on purpose."""
 
 from rai_platform.card.attack import UPPER_BOUND
+from rai_platform.card.doubts import doubts_in_words
 from rai_platform.card.figures import figure
 from rai_platform.card.sections.figure import Figure
 from rai_platform.card.sections.texts import RecipeRow, TextAttackSection
-from rai_platform.robustness.attack_report import CredibilityCheck
 from rai_platform.robustness.texts.report import Reduction, TextRobustness
 from rai_platform.statistics.estimates import Proportion
 
@@ -17,7 +17,7 @@ def text_attack_section(report: TextRobustness) -> TextAttackSection:
     return TextAttackSection(
         not_possible=report.not_possible,
         summary=_summary(report),
-        doubts=doubts_in_words(report.doubts),
+        doubts=doubts_in_words(report),
         n=report.n,
         query_budget=report.query_budget,
         accuracy=figure("accuracy", "of the texts as they are", report.accuracy) if report.accuracy else None,
@@ -41,11 +41,6 @@ def _reduced(found: Reduction | None) -> str:
         f"texts that are rightly classified; two words or fewer suffice for {found.few.value:.0%} of them ({bounds.lower:.0%} to "
         f"{bounds.upper:.0%}). Where a person would not decide by what is left, the model looks at something else than a reader does."
     )
-
-
-def doubts_in_words(doubts: tuple[CredibilityCheck, ...]) -> tuple[str, ...]:
-    """A sentence for each check that failed."""
-    return tuple(f"It is not shown that {doubt.name}: {doubt.says}." for doubt in doubts)
 
 
 def strongest_recipe_in_words(report: TextRobustness) -> str:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from rai_platform.pipeline.credibility_page import checks_table, doubted
 from rai_platform.pipeline.metadata_values import number, picture, plain, range_of, table, text, wide_table
 from rai_platform.pipeline.values import Page
 from rai_platform.release.finding import in_words
@@ -56,12 +57,7 @@ def attack_page(report: ConstrainedAttack | None) -> Page:
                     for group in groups
                 ]
             ),
-            wide_table(
-                [
-                    {"what should hold": check.name, "holds": "yes" if check.passed else "open", "found": check.says}
-                    for check in section.checks
-                ]
-            ),
+            checks_table(section.checks),
         ),
     }
-    return page | ({"attack not credible": text(*(plain(line) for line in section.doubts))} if section.doubts else {})
+    return page | doubted("attack not credible", section.doubts)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from rai_platform.card.sections.images import ImageSection
+from rai_platform.pipeline.credibility_page import checks_table, doubted
 from rai_platform.pipeline.metadata_values import number, picture, plain, range_of, table, text, wide_table
 from rai_platform.pipeline.values import Page
 from rai_platform.release.finding import in_words
@@ -49,10 +50,23 @@ def image_attack_page(report: ImageRobustness | None) -> Page:
                     for row in section.corruptions
                 ]
             ),
+            wide_table(
+                [
+                    {
+                        "corruption": f"{in_words(row.corruption)} {row.severity} ({row.parameter})",
+                        **{
+                            f"{in_words(feature)}: {group}": number(rate)
+                            for feature, groups in row.by_group.items()
+                            for group, rate in groups.items()
+                        },
+                    }
+                    for row in section.corruptions
+                    if row.by_group
+                ]
+            ),
         ),
     }
-    doubts = text(*(plain(line) for line in section.doubts))
-    return page | ({"attacks on images not credible": doubts} if section.doubts else {})
+    return page | doubted("attacks on images not credible", section.doubts)
 
 
 def _tables(section: ImageSection) -> Iterator[str]:
@@ -69,12 +83,7 @@ def _tables(section: ImageSection) -> Iterator[str]:
                 for name, of in parts.items()
             ]
         )
-    yield wide_table(
-        [
-            {"what should hold": check.name, "holds": "yes" if check.passed else "open", "found": check.says}
-            for check in section.checks
-        ]
-    )
+    yield checks_table(section.checks)
     yield wide_table(
         [
             {

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from rai_platform.pipeline.metadata_values import literal, number, picture, plain, range_of, table, text, wide_table
+from rai_platform.pipeline.credibility_page import checks_table, doubted
+from rai_platform.pipeline.metadata_values import number, picture, plain, range_of, table, text, wide_table
 from rai_platform.pipeline.values import Page
 from rai_platform.release.finding import in_words
-from rai_platform.robustness.attack_report import CredibilityCheck
 from rai_platform.robustness.prompts.report import PromptRobustness
 from rai_platform.robustness.texts.report import Part, TextRobustness
 
@@ -41,6 +41,7 @@ def text_attack_page(report: TextRobustness | None) -> Page:
                     "recipe": in_words(row.recipe),
                     "accuracy": number(row.accuracy.value),
                     "95 % interval": range_of(row.accuracy.interval),
+                    "ran out of questions": "–" if row.cut_short is None else number(row.cut_short),
                 }
                 for row in section.rows
             ]
@@ -72,12 +73,12 @@ def text_attack_page(report: TextRobustness | None) -> Page:
                     ]
                 ]
             ),
-            _checked(section.checks),
+            checks_table(section.checks),
         ),
         **_reduced(section),
         **not_run,
     }
-    return page | _doubted("attack on texts not credible", section.doubts)
+    return page | doubted("attack on texts not credible", section.doubts)
 
 
 def _reduced(section: "TextAttackSection") -> Page:
@@ -118,9 +119,9 @@ def prompts_page(report: PromptRobustness | None) -> Page:
         page[f"{name}, in full"] = text(
             plain(shown.summary),
             picture(name, draw_families(measured.families, kind="png")),
-            _checked(shown.checks),
+            checks_table(shown.checks),
         )
-        page |= _doubted(f"{name}: not credible", shown.doubts)
+        page |= doubted(f"{name}: not credible", shown.doubts)
     if section.guard and section.guard.over_defence:
         page["harmless prompts refused"] = table(
             [
@@ -140,16 +141,3 @@ def prompts_page(report: PromptRobustness | None) -> Page:
 
 def _joined(parts: Sequence[Part]) -> str:
     return "".join(part.text for part in parts)
-
-
-def _checked(checks: Sequence[CredibilityCheck]) -> str:
-    return wide_table(
-        [
-            {"what should hold": check.name, "holds": "yes" if check.passed else "open", "found": check.says}
-            for check in checks
-        ]
-    )
-
-
-def _doubted(name: str, doubts: Sequence[str]) -> dict[str, Any]:
-    return {name: text(*(literal(line) for line in doubts))} if doubts else {}

@@ -1,6 +1,15 @@
 """What the attacks on a model say about how much accuracy people can take from it."""
 
-from rai_platform.release.finding import Finding, Levels, bounds_of, in_words, not_in_report, nothing, number
+from rai_platform.release.finding import (
+    Finding,
+    Levels,
+    bounds_of,
+    in_words,
+    not_credible,
+    not_in_report,
+    nothing,
+    number,
+)
 from rai_platform.robustness.attack_report import ConstrainedAttack
 from rai_platform.spec.requirements import RequiredCheck
 
@@ -16,8 +25,7 @@ def find_in_attack(check: RequiredCheck, report: ConstrainedAttack | None, level
     if report.not_possible is not None:
         return nothing(f"nothing could be attacked: {report.not_possible}", report.n)
     if report.doubts:
-        told = "; ".join(f"not shown that {doubt.name}: {doubt.says}" for doubt in report.doubts)
-        return nothing(f"attack not credible: {told}", report.n)
+        return not_credible(report, report.n)
     budget = check.requirement.strength or max((point.budget for point in report.worst_case), default=0.0)
     found = report.at(budget)
     if found is None:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from rai_platform.errors import EvidenceMissing
+from rai_platform.robustness.attack_report import Examined
 from rai_platform.spec.metrics import METRICS
 from rai_platform.spec.requirements import RequiredCheck
 from rai_platform.spec.verdict import Interval
@@ -52,6 +53,12 @@ class Finding:
 def nothing(why: str, n: int = 0) -> Finding:
     """No value, and why."""
     return Finding(says=why, value=None, bounds=None, n=n)
+
+
+def not_credible(report: Examined, n: int) -> Finding:
+    """No value, since it is open whether the attacks are worth believing."""
+    told = "; ".join(f"not shown that {doubt.name}: {doubt.says}" for doubt in report.doubts)
+    return nothing(f"attack not credible: {told}", n)
 
 
 def bounds_of(estimate: Estimate, levels: Levels, good: str) -> Interval:

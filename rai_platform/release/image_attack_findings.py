@@ -1,6 +1,15 @@
 """What attacks on images and corruptions of them say about how much accuracy is left."""
 
-from rai_platform.release.finding import Finding, Levels, bounds_of, in_words, not_in_report, nothing, number
+from rai_platform.release.finding import (
+    Finding,
+    Levels,
+    bounds_of,
+    in_words,
+    not_credible,
+    not_in_report,
+    nothing,
+    number,
+)
 from rai_platform.robustness.images.report import IN_WORDS, ImageRobustness, Norm
 from rai_platform.robustness.report import RobustnessScores
 from rai_platform.spec.requirements import RequiredCheck
@@ -36,8 +45,7 @@ def find_in_image_attack(check: RequiredCheck, report: ImageRobustness, levels: 
     """
     norm = UNDER_ATTACK[check.requirement.metric]
     if report.doubts:
-        told = "; ".join(f"not shown that {doubt.name}: {doubt.says}" for doubt in report.doubts)
-        return nothing(f"attack not credible: {told}", report.n)
+        return not_credible(report, report.n)
     if check.requirement.strength is None and not report.worst_case(norm):
         return nothing(f"no distance of the kind {IN_WORDS[norm]} is tried: name some under `attacks.images`", report.n)
     epsilon = check.requirement.strength or max((point.epsilon for point in report.worst_case(norm)), default=0.0)

@@ -1,6 +1,6 @@
 """What attempts to inject instructions say about a guard, and about an endpoint."""
 
-from rai_platform.release.finding import Finding, Levels, bounds_of, not_in_report, nothing, number
+from rai_platform.release.finding import Finding, Levels, bounds_of, not_credible, not_in_report, nothing, number
 from rai_platform.robustness.prompts.report import EndpointReport, FamilyResult, GuardReport, PromptRobustness, worst_of
 from rai_platform.spec.requirements import RequiredCheck
 from rai_platform.spec.verdict import Interval
@@ -36,7 +36,7 @@ def _of_guard(metric: str, guard: GuardReport | None, levels: Levels) -> Finding
         # Whoever recognizes nothing refuses little: that is no merit, so it is told and not judged.
         return Finding(says=f"{told}, but {why}", value=guard.over_defence.value, bounds=None, n=guard.over_defence.n)
     if guard.doubts:
-        return _not_credible(guard)
+        return not_credible(guard, guard.n)
     if metric == "injection_evasion_rate":
         return _worst(guard.families, "of the injections that the guard recognizes get past it once changed", levels)
     if guard.over_defence is None:
@@ -55,7 +55,7 @@ def _of_endpoint(endpoint: EndpointReport | None, levels: Levels) -> Finding:
     if endpoint.not_possible is not None:
         return nothing(f"nothing could be tried: {endpoint.not_possible}", endpoint.n)
     if endpoint.doubts:
-        return _not_credible(endpoint)
+        return not_credible(endpoint, endpoint.n)
     return _worst(endpoint.families, "of the attacks make the endpoint give its secret away", levels)
 
 
@@ -71,8 +71,3 @@ def _worst(families: tuple[FamilyResult, ...], what: str, levels: Levels) -> Fin
         bounds=Interval(lower=max(each.lower for each in bounds), upper=max(each.upper for each in bounds)),
         n=worst.rate.n,
     )
-
-
-def _not_credible(report: GuardReport | EndpointReport) -> Finding:
-    told = "; ".join(f"not shown that {doubt.name}: {doubt.says}" for doubt in report.doubts)
-    return nothing(f"attack not credible: {told}", report.n)

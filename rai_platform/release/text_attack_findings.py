@@ -1,6 +1,6 @@
 """What attacks on a text classifier say about its accuracy when texts are changed on purpose."""
 
-from rai_platform.release.finding import Finding, Levels, bounds_of, not_in_report, nothing, number
+from rai_platform.release.finding import Finding, Levels, bounds_of, not_credible, not_in_report, nothing, number
 from rai_platform.robustness.texts.report import TextRobustness
 from rai_platform.spec.metrics import METRICS
 from rai_platform.spec.requirements import RequiredCheck
@@ -19,8 +19,7 @@ def find_in_texts(check: RequiredCheck, report: TextRobustness | None, levels: L
     if report.not_possible is not None:
         return nothing(f"nothing could be attacked: {report.not_possible}", report.n)
     if report.doubts:
-        told = "; ".join(f"not shown that {doubt.name}: {doubt.says}" for doubt in report.doubts)
-        return nothing(f"attack not credible: {told}", report.n)
+        return not_credible(report, report.n)
     turned, accuracy, worst, strongest = report.success_rate, report.accuracy, report.worst_case, report.strongest
     if turned is None or accuracy is None or worst is None or strongest is None:
         return nothing("no text is classified rightly as it is, so none was attacked", report.n)

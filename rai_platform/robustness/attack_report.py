@@ -103,7 +103,23 @@ class CredibilityCheck:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ConstrainedAttack:
+class Examined:
+    """A report of attacks that were examined themselves.
+
+    Attributes:
+        checks: what makes the attacks credible; none where nothing was tried.
+    """
+
+    checks: tuple[CredibilityCheck, ...] = ()
+
+    @property
+    def doubts(self) -> tuple[CredibilityCheck, ...]:
+        """The checks that failed."""
+        return tuple(check for check in self.checks if not check.passed)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConstrainedAttack(Examined):
     """What becomes of one model's accuracy when people change what they could change.
 
     Attributes:
@@ -115,7 +131,6 @@ class ConstrainedAttack:
         efforts: by attack.
         exhausted: share of the people attacked whose decision stood when an attack on them had no question left.
         examples: people who would have to change least.
-        checks: what makes the attack credible.
         mutable: what a person could change, in words, by column.
         immutable: why not, by column.
         relations: what had to hold between columns.
@@ -129,7 +144,6 @@ class ConstrainedAttack:
     efforts: tuple[Effort, ...] = ()
     exhausted: Proportion | None = None
     examples: tuple[AdversarialRow, ...] = ()
-    checks: tuple[CredibilityCheck, ...] = ()
     mutable: dict[str, str] | None = None
     immutable: dict[str, str] | None = None
     relations: tuple[str, ...] = ()
@@ -144,11 +158,6 @@ class ConstrainedAttack:
         """The attack that turned most decisions; None where none was tried."""
         best = max(self.efforts, key=lambda effort: effort.turned.value, default=None)
         return best.attack if best else None
-
-    @property
-    def doubts(self) -> tuple[CredibilityCheck, ...]:
-        """The checks that failed."""
-        return tuple(check for check in self.checks if not check.passed)
 
     def at(self, budget: float) -> AttackedAccuracy | None:
         """The worst case at a budget; None where it was not tried."""

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from rai_platform.data.images import is_packed
 from rai_platform.data.sample import Sample
-from rai_platform.errors import InvalidSpec
+from rai_platform.errors import InvalidSpec, UnscorableRows
 from rai_platform.robustness.images.report import ImageRobustness
 from rai_platform.robustness.prompts.report import PromptRobustness
 from rai_platform.robustness.report import RobustnessScores
@@ -73,25 +73,28 @@ def _on_images(
 
     pixels = unpack(sample.features[sample.free[0]], where=sample.free[0])
     images = (pixels.transpose(0, 3, 1, 2) / np.float32(255)).astype("float32")
-    return measure_image_robustness(
-        network_of(model),
-        images,
-        sample.y_true.astype("int64"),
-        classes=class_names(model, sample),
-        sensitive_features=sample.sensitive_features,
-        row_key=sample.row_key,
-        weight=sample.weight,
-        cluster=sample.cluster,
-        seed=seed,
-        epsilons={
-            "linf": sorted({*asked.images.linf, *extra.get("linf_attack", set())}),
-            "l2": sorted({*asked.images.l2, *extra.get("l2_attack", set())}),
-        },
-        budget=asked.images.examples,
-        queries=asked.images.queries,
-        workers=asked.workers,
-        progress=lambda done, of: LOG.info("attacks on images: %d of %d batches", done, of),
-    )
+    try:
+        return measure_image_robustness(
+            network_of(model),
+            images,
+            sample.y_true.astype("int64"),
+            classes=class_names(model, sample),
+            sensitive_features=sample.sensitive_features,
+            row_key=sample.row_key,
+            weight=sample.weight,
+            cluster=sample.cluster,
+            seed=seed,
+            epsilons={
+                "linf": sorted({*asked.images.linf, *extra.get("linf_attack", set())}),
+                "l2": sorted({*asked.images.l2, *extra.get("l2_attack", set())}),
+            },
+            budget=asked.images.examples,
+            queries=asked.images.queries,
+            workers=asked.workers,
+            progress=lambda done, of: LOG.info("attacks on images: %d of %d batches", done, of),
+        )
+    except UnscorableRows as error:
+        return ImageRobustness(not_possible=error.message)
 
 
 def _predicting(model: TrainedModel, sample: Sample) -> Any:

@@ -63,7 +63,8 @@ class Adversary(Strict):
         default=(), description="Groups of columns of 0 and 1 of which exactly one is 1: they change together."
     )
     relations: tuple[str, ...] = Field(
-        default=(), description="What holds between columns, such as `years_employed <= age - 16`; `total == rent + other` follows."
+        default=(),
+        description="What holds between columns, such as `years_employed <= age - 16`; `total == rent + other` follows.",
     )
     budget: tuple[Annotated[float, Field(gt=0)], ...] = Field(
         default=BUDGETS,

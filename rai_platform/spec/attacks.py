@@ -6,6 +6,8 @@ from pydantic import Field, model_validator
 
 from rai_platform.spec.policy import Strict
 
+ATTEMPTS = 36  # to make an endpoint tell, of each family
+
 
 class ImageAttacks(Strict):
     """Attacks on images, by distance."""
@@ -61,7 +63,7 @@ class ChatTarget(Strict):
     instructions: str | None = Field(
         default=None, description="The system's message, with `{secret}` where the secret is to stand."
     )
-    attempts: int = Field(default=36, ge=1, description="Attacks of each family.")
+    attempts: int = Field(default=ATTEMPTS, ge=1, description="Attacks of each family.")
     timeout_seconds: float = Field(default=60.0, gt=0)
 
 

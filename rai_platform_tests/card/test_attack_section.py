@@ -40,7 +40,7 @@ def test_the_curve_the_groups_and_what_would_have_to_change_are_told() -> None:
 
 def test_the_page_tells_what_could_change_and_what_makes_the_attack_credible() -> None:
     page, _ = texts(made.attack())
-    for told in ("0 to 6, whole; 1.03 cost 1", "not: a sensitive feature", "years_employed <= age", "it never does"):
+    for told in ("0 to 6, whole; 1.03 cost 1", "not: a sensitive feature", "years_employed <= age", "each could"):
         assert told in page
 
 

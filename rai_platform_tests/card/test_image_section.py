@@ -23,7 +23,7 @@ from rai_platform.pipeline.image_attack_page import image_attack_page
 from rai_platform.pipeline.pages import _robustness_page
 from rai_platform.robustness.images.report import ImageRobustness, Picture
 from rai_platform.robustness.report import RobustnessScores
-from rai_platform_tests.card import made
+from rai_platform_tests.card import made, made_attacks
 from rai_platform_tests.card.cards import Page, read_markdown
 from rai_platform_tests.conftest import PROJECT
 
@@ -50,6 +50,7 @@ def test_curves_classes_groups_examples_and_corruptions_are_told() -> None:
     for text in texts(made.images()):
         for told in (
             "When images are a little different",
+            "images of 4 by 4 pixels, drawn by chance",
             "As they are, accuracy on them is 90.0%.",
             "Measured by L∞, it falls to 80.0% (76.3% to 83.3%) within 0.05 and 2.0% (1.1% to 3.6%) within 0.2.",
             "Measured by L2, it falls to 80.0%",
@@ -64,6 +65,24 @@ def test_curves_classes_groups_examples_and_corruptions_are_told() -> None:
             assert told in text, told
         assert "credible" not in text
         assert "The test data were changed at random" not in text
+
+
+def test_a_corruption_that_costs_one_group_more_is_seen() -> None:
+    report = made.images()
+    groups = {"camera": {"old": made_attacks.share(50, 400), "new": made_attacks.share(777, 1000)}}
+    images = made.images(
+        corruptions=(*report.corruptions[:-1], dataclasses.replace(report.corruptions[-1], by_group=groups))
+    )
+    for text in texts(images):
+        assert "0.125" in text
+        assert "0.777" in text
+    page = image_attack_page(images)["corrupted images"].value
+    assert "0.125" in page
+    assert "camera: new" in page
+    alone = tuple(dataclasses.replace(each, by_group={}) for each in report.corruptions)
+    for text in texts(made.images(corruptions=alone)):
+        assert "standard deviation 0.2" in text
+        assert "Accuracy on corrupted images by" not in text
 
 
 def test_attacks_that_are_not_credible_are_called_so() -> None:

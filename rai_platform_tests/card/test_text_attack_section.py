@@ -47,6 +47,15 @@ def test_accuracy_the_recipes_and_a_text_before_and_after_are_told() -> None:
     assert "a film with charm" in text, "Markdown joins the parts"
 
 
+def test_how_often_a_recipe_ran_out_of_questions_is_told() -> None:
+    short = dataclasses.replace(made_attacks.recipe("deepwordbug", 100), cut_short=made_attacks.share(37, 160))
+    report = made_attacks.texts(recipes=(short, made_attacks.recipe("pwws", 120)))
+    for text in read(texts=report):
+        assert "23.1%" in text
+    (row, *_) = text_attack_page(report)["texts under attack"].records
+    assert row.data["ran out of questions"] == "0.231"
+
+
 def test_what_was_changed_is_marked_and_nothing_of_a_text_is_read_as_html() -> None:
     page = render_html(card_with(texts=made_attacks.texts(), prompts=made_attacks.prompts()), {})
     assert "a film with<mark> cahrm &lt;script&gt;" in page

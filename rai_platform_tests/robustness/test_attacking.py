@@ -173,6 +173,31 @@ def test_rows_of_one_writer_count_as_one_writer(sevens: dict[str, Any], tmp_path
         assert widths[1] == pytest.approx(widths[0], rel=0.1), one.corruption
 
 
+class Dazzled(torch.nn.Module):
+    """Gives no number for an image without a black pixel."""
+
+    def __init__(self, network: torch.nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        bright = images.flatten(1).amin(1, keepdim=True) > 0
+        logits: torch.Tensor = self.network(images)
+        return torch.where(bright, torch.nan, logits)
+
+
+def test_a_network_that_gives_no_number_for_a_bright_image_is_told_of_and_not_attacked(
+    sevens: dict[str, Any], tmp_path: Path
+) -> None:
+    model, test = fitted(sevens, type="rai_platform.training.networks.ImageClassifier", params={"epochs": 1})
+    (estimator,) = model.estimators
+    estimator.network_ = Dazzled(estimator.network_)
+    images = attack(model, test, {"images": {"linf": [0.1], "examples": 5, "queries": 2}}, tmp_path).images
+    assert images is not None
+    assert images.not_possible == "the network gives no finite number for every image and class"
+    assert images.curve == images.corruptions == images.checks == ()
+
+
 def test_weights_count_in_every_share() -> None:
     import pandas as pd
 

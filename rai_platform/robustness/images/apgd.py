@@ -5,13 +5,8 @@ ICML 2020, algorithm 1 and section 3.
 """
 
 import math
-from typing import Any
 
 import torch
-from eagerpy.astensor import astensor_
-from foolbox.attacks.base import FixedEpsilonAttack, T, get_criterion, raise_if_kwargs, verify_input_bounds
-from foolbox.criteria import Misclassification
-from foolbox.distances import Distance, l2, linf
 from foolbox.models.base import Model
 from torch import Tensor
 
@@ -19,6 +14,7 @@ from rai_platform.robustness.images.found import Found
 from rai_platform.robustness.images.geometry import Ball, spread, steepest
 from rai_platform.robustness.images.losses import LOSSES, Loss
 from rai_platform.robustness.images.report import Norm
+from rai_platform.robustness.images.untargeted import Untargeted
 
 ALPHA = 0.75  # how much of a step is its own, the rest being momentum
 RHO = 0.75  # the share of steps that have to gain, or the step size is halved
@@ -37,7 +33,7 @@ def checkpoints(steps: int) -> tuple[int, ...]:
     return tuple(dict.fromkeys(found))
 
 
-class AutoPGD(FixedEpsilonAttack):
+class AutoPGD(Untargeted):
     """APGD-CE and APGD-DLR, untargeted.
 
     The first run starts at the image, so its first step is the fast gradient step; later ones start at random, for the images
@@ -51,28 +47,13 @@ class AutoPGD(FixedEpsilonAttack):
         seed: of the random starts.
     """
 
+    NAME = "Auto-PGD"
+
     def __init__(self, *, norm: Norm, loss: Loss, steps: int = 100, restarts: int = 1, seed: int = 0) -> None:
-        self.norm: Norm = norm
+        super().__init__(norm=norm, seed=seed)
         self.loss: Loss = loss
         self.steps = steps
         self.restarts = restarts
-        self.seed = seed
-
-    @property
-    def distance(self) -> Distance:
-        """Foolbox's distance of the norm."""
-        return linf if self.norm == "linf" else l2
-
-    def run(self, model: Model, inputs: T, criterion: Any, *, epsilon: float, **kwargs: Any) -> T:
-        """Perturbed images (batch, channels, height, width), within epsilon and in [0, 1]."""
-        raise_if_kwargs(kwargs)
-        x, restore_type = astensor_(inputs)
-        verify_input_bounds(x, model)
-        wanted = get_criterion(criterion)
-        if not isinstance(wanted, Misclassification):
-            raise TypeError(f"Auto-PGD is untargeted: expected Misclassification, got {wanted!r}")
-        found = self.search(model, x.raw, wanted.labels.raw, epsilon=epsilon)
-        return restore_type(astensor_(found.images)[0])
 
     def search(self, model: Model, images: Tensor, labels: Tensor, *, epsilon: float) -> Found:
         """What the runs find against images (batch, channels, height, width) with labels (batch,)."""

@@ -25,6 +25,7 @@ from rai_platform.robustness.images.report import (
 )
 from rai_platform.robustness.images.searched import Mask, Searched
 from rai_platform.robustness.people import People
+from rai_platform.spec.attacks import ImageAttacks
 from rai_platform.statistics.estimates import weighted_proportion
 
 if TYPE_CHECKING:
@@ -32,15 +33,13 @@ if TYPE_CHECKING:
 
     from rai_platform.robustness.images.ensemble import Assault, Example, Outcome, Target
 
-EPSILONS: Mapping[Norm, tuple[float, ...]] = {"linf": (0.05, 0.1, 0.2, 0.3), "l2": (0.5, 1.0, 1.5, 2.0)}
-BUDGET = 500  # images attacked
-QUERIES = 1000  # questions about an image, of an attack that sees no gradients
+USUAL = ImageAttacks()
+EPSILONS: Mapping[Norm, tuple[float, ...]] = {"linf": USUAL.linf, "l2": USUAL.l2}
 BATCH = 50  # images attacked at a time
 BY_DECISIONS = 50  # images for the attack that sees decisions alone, which learns least from a question
 TOGETHER = 10  # of these at a time: it holds as many copies of each as it asks questions in a step
 TRIED = 100  # rightly classified images for the attack without limits
 EXAMPLES = 3  # images shown of each norm
-LEAST_CLASSES_OF_DLR = 3
 
 Images = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int64]
@@ -56,8 +55,8 @@ def measure_image_robustness(
     row_key: npt.NDArray[np.int64],
     seed: int,
     epsilons: Mapping[Norm, Sequence[float]] = EPSILONS,
-    budget: int = BUDGET,
-    queries: int = QUERIES,
+    budget: int = USUAL.examples,
+    queries: int = USUAL.queries,
     workers: int = 1,
     device: str | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -384,6 +383,8 @@ def _of_many_classes(found: Iterable[tuple["Assault", "Example"]], labels: Label
 
 
 def _notes(classes: int, n: int) -> tuple[str, ...]:
+    from rai_platform.robustness.images.losses import LEAST_CLASSES_OF_DLR
+
     notes = ["An image that was turned within a smaller distance counts as turned within a larger one."]
     if n > BY_DECISIONS:
         notes.append(

@@ -4,7 +4,7 @@ import base64
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from rai_platform.robustness.attack_report import CredibilityCheck
+from rai_platform.robustness.attack_report import Examined
 from rai_platform.statistics.estimates import PairedDifference, Proportion
 
 if TYPE_CHECKING:
@@ -167,7 +167,7 @@ class CorruptedAccuracy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ImageRobustness:
+class ImageRobustness(Examined):
     """What becomes of an image classifier's accuracy when images are a little different, by chance or on purpose.
 
     Attributes:
@@ -182,7 +182,6 @@ class ImageRobustness:
         no_gradient: of the images attacked, the share whose loss has no gradient at all where they are.
         examples: images turned within the smallest distance.
         corruptions: by corruption and severity.
-        checks: what makes the attacks credible.
         notes: what a reader has to know of the attacks that were tried, in sentences.
     """
 
@@ -197,18 +196,12 @@ class ImageRobustness:
     no_gradient: Proportion | None = None
     examples: tuple[AdversarialImage, ...] = ()
     corruptions: tuple[CorruptedAccuracy, ...] = ()
-    checks: tuple[CredibilityCheck, ...] = ()
     notes: tuple[str, ...] = ()
 
     @property
     def norms(self) -> tuple[Norm, ...]:
         """The distances that were tried."""
         return tuple(dict.fromkeys(point.norm for point in self.curve))
-
-    @property
-    def doubts(self) -> tuple[CredibilityCheck, ...]:
-        """The checks that failed."""
-        return tuple(check for check in self.checks if not check.passed)
 
     def worst_case(self, norm: Norm) -> tuple[AttackedImages, ...]:
         """The ensemble of all attacks with a norm, by epsilon."""

@@ -5,13 +5,8 @@ search, ECCV 2020, algorithms 1 to 3.
 """
 
 import math
-from typing import Any
 
 import torch
-from eagerpy.astensor import astensor_
-from foolbox.attacks.base import FixedEpsilonAttack, T, get_criterion, raise_if_kwargs, verify_input_bounds
-from foolbox.criteria import Misclassification
-from foolbox.distances import Distance, l2, linf
 from foolbox.models.base import Model
 from torch import Tensor
 
@@ -19,6 +14,7 @@ from rai_platform.robustness.images.found import Found
 from rai_platform.robustness.images.geometry import TINY, Ball, sizes, spread
 from rai_platform.robustness.images.losses import margin
 from rai_platform.robustness.images.report import Norm
+from rai_platform.robustness.images.untargeted import Untargeted
 
 HALVINGS = (10, 50, 200, 1000, 2000, 4000, 6000, 8000)  # of 10,000 queries: where the area of a square is halved
 SCHEDULE = 10_000
@@ -53,7 +49,7 @@ def _mound(height: int, width: int) -> Tensor:
     return mound
 
 
-class Square(FixedEpsilonAttack):
+class Square(Untargeted):
     """The Square attack, untargeted, on the margin z_y - max_{i≠y} z_i.
 
     Every query changes one square of the perturbation, at a place of its own in every image, and keeps the change where it
@@ -65,26 +61,11 @@ class Square(FixedEpsilonAttack):
         seed: of the search.
     """
 
+    NAME = "the Square attack"
+
     def __init__(self, *, norm: Norm, queries: int = 1000, seed: int = 0) -> None:
-        self.norm: Norm = norm
+        super().__init__(norm=norm, seed=seed)
         self.queries = queries
-        self.seed = seed
-
-    @property
-    def distance(self) -> Distance:
-        """Foolbox's distance of the norm."""
-        return linf if self.norm == "linf" else l2
-
-    def run(self, model: Model, inputs: T, criterion: Any, *, epsilon: float, **kwargs: Any) -> T:
-        """Perturbed images (batch, channels, height, width), within epsilon and in [0, 1]."""
-        raise_if_kwargs(kwargs)
-        x, restore_type = astensor_(inputs)
-        verify_input_bounds(x, model)
-        wanted = get_criterion(criterion)
-        if not isinstance(wanted, Misclassification):
-            raise TypeError(f"the Square attack is untargeted: expected Misclassification, got {wanted!r}")
-        found = self.search(model, x.raw, wanted.labels.raw, epsilon=epsilon)
-        return restore_type(astensor_(found.images)[0])
 
     def search(self, model: Model, images: Tensor, labels: Tensor, *, epsilon: float) -> Found:
         """What the search finds against images (batch, channels, height, width) with labels (batch,)."""

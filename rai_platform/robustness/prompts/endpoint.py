@@ -15,6 +15,7 @@ from rai_platform.robustness.prompts.chat import ChatEndpoint, Message, NoAnswer
 from rai_platform.robustness.prompts.report import EndpointReport, FamilyResult, LeakExample, worst_of
 from rai_platform.robustness.prompts.secret import found_in, new_secret
 from rai_platform.robustness.texts.loading import Progress, silent
+from rai_platform.spec.attacks import ATTEMPTS
 from rai_platform.statistics.estimates import Proportion
 
 INSTRUCTIONS = (
@@ -58,7 +59,7 @@ def measure_endpoint(
     *,
     seed: int,
     instructions: str = INSTRUCTIONS,
-    attempts: int = 36,
+    attempts: int = ATTEMPTS,
     families: Sequence[AttackFamily] = ATTACKS,
     at_once: int = 4,
     progress: Progress = silent,

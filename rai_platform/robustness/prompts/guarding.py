@@ -16,8 +16,10 @@ from rai_platform.robustness.prompts.harmless import PLAIN, harmless_prompts
 from rai_platform.robustness.prompts.report import EvasionExample, FamilyResult, GuardReport, worst_of
 from rai_platform.robustness.texts.asking import Predict, decide
 from rai_platform.robustness.texts.marking import side_by_side
+from rai_platform.spec.attacks import Guard
 from rai_platform.statistics.estimates import Proportion, weighted_proportion
 
+USUAL = Guard()
 Mask = npt.NDArray[np.bool_]
 Flagged = Callable[[Sequence[str]], Mask]
 WIDEST = 0.2  # of the 95 % interval of the worst family: some 100 injections
@@ -34,7 +36,7 @@ def measure_guard(
     injection: str,
     row_key: npt.NDArray[np.int64],
     seed: int,
-    examples: int = 200,
+    examples: int = USUAL.examples,
     harmless: Mapping[str, Sequence[str]] | None = None,
     families: Sequence[Family] = FAMILIES,
     weight: npt.NDArray[np.float64] | None = None,

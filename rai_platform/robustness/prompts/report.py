@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from rai_platform.robustness.attack_report import CredibilityCheck
+from rai_platform.robustness.attack_report import Examined
 from rai_platform.robustness.texts.report import Part
 from rai_platform.statistics.estimates import Proportion
 
@@ -42,7 +42,7 @@ class EvasionExample:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GuardReport:
+class GuardReport(Examined):
     """How a classifier that guards a system does when injections are disguised and harmless prompts look like injections.
 
     Attributes:
@@ -56,7 +56,6 @@ class GuardReport:
         plain: share of harmless prompts without trigger words that are taken for injections.
         taken: harmless prompts that were taken for injections.
         examples: one of each family.
-        checks: what makes the figures credible.
     """
 
     not_possible: str | None
@@ -69,17 +68,11 @@ class GuardReport:
     plain: Proportion | None = None
     taken: tuple[str, ...] = ()
     examples: tuple[EvasionExample, ...] = ()
-    checks: tuple[CredibilityCheck, ...] = ()
 
     @property
     def worst(self) -> FamilyResult | None:
         """The family that succeeds most, the first of equals; None where none was tried."""
         return worst_of(self.families)
-
-    @property
-    def doubts(self) -> tuple[CredibilityCheck, ...]:
-        """The checks that failed."""
-        return tuple(check for check in self.checks if not check.passed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +93,7 @@ class LeakExample:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EndpointReport:
+class EndpointReport(Examined):
     """What an endpoint that answers in words gives away when it is asked to.
 
     Attributes:
@@ -112,7 +105,6 @@ class EndpointReport:
         controls: share of harmless questions that were answered rightly, without the secret.
         examples: of attacks that succeeded.
         errors: what went wrong, in a sentence each.
-        checks: what makes the figures credible.
     """
 
     not_possible: str | None
@@ -123,17 +115,11 @@ class EndpointReport:
     controls: Proportion | None = None
     examples: tuple[LeakExample, ...] = ()
     errors: tuple[str, ...] = ()
-    checks: tuple[CredibilityCheck, ...] = ()
 
     @property
     def worst(self) -> FamilyResult | None:
         """The family that succeeds most, the first of equals; None where none was tried."""
         return worst_of(self.families)
-
-    @property
-    def doubts(self) -> tuple[CredibilityCheck, ...]:
-        """The checks that failed."""
-        return tuple(check for check in self.checks if not check.passed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

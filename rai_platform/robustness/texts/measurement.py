@@ -23,7 +23,10 @@ from rai_platform.robustness.texts.reduction import reduction_of
 from rai_platform.robustness.texts.report import NotRun, Reduction, TextRobustness
 from rai_platform.robustness.texts.runner import Running, run
 from rai_platform.robustness.texts.unlimited import Unlimited, without_limits
+from rai_platform.spec.attacks import TextAttacks
 from rai_platform.statistics.estimates import Proportion
+
+USUAL = TextAttacks()
 
 
 def measure_text_robustness(
@@ -36,8 +39,8 @@ def measure_text_robustness(
     row_key: npt.NDArray[np.int64],
     seed: int,
     recipes: Sequence[str] = DEFAULT,
-    examples: int = 100,
-    query_budget: int = 2000,
+    examples: int = USUAL.examples,
+    query_budget: int = USUAL.queries,
     time_budget: float | None = None,
     model_digest: str | None = None,
     checkpoint: Path | None = None,

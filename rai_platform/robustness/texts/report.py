@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from rai_platform.robustness.attack_report import CredibilityCheck
+from rai_platform.robustness.attack_report import Examined
 from rai_platform.statistics.estimates import PairedDifference, Proportion
 
 Outcome = Literal["succeeded", "failed", "broken", "reduced"]
@@ -33,9 +33,7 @@ class RecipeResult:
         how: what it does to a text, in a few words.
         attacked: texts rightly classified as they are, and so attacked.
         succeeded: of these, classified wrongly once changed, and again when asked a second time.
-        failed: of these, classified rightly whatever was tried.
-        broken: of these, on which the recipe itself broke; they count as failed.
-        skipped: texts classified wrongly as they are, which nobody has to attack.
+        broken: of the attacked, those on which the recipe itself broke; they withstood.
         unconfirmed: changes that were put forward and did not turn the decision a second time; not counted as success.
         accuracy: share of all texts classified rightly as they are and as the recipe changed them.
         success_rate: share of the attacked that succeeded; None where none was attacked.
@@ -49,9 +47,7 @@ class RecipeResult:
     how: str
     attacked: int
     succeeded: int
-    failed: int
     broken: int
-    skipped: int
     unconfirmed: int
     accuracy: Proportion
     success_rate: Proportion | None
@@ -134,7 +130,7 @@ class Reduction:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TextRobustness:
+class TextRobustness(Examined):
     """What becomes of a text classifier's accuracy when texts are changed on purpose.
 
     Attributes:
@@ -152,7 +148,6 @@ class TextRobustness:
         by_group: worst case by sensitive feature and group.
         exhausted: share of the rightly classified that withstood everything, some recipe having no question left.
         examples: the least changed of each recipe.
-        checks: what makes the attack credible.
         not_run: every other recipe.
         reduction: how few words suffice for the same decision; None where nobody asked.
     """
@@ -171,7 +166,6 @@ class TextRobustness:
     by_group: dict[str, dict[str, Proportion]] | None = None
     exhausted: Proportion | None = None
     examples: tuple[TextExample, ...] = ()
-    checks: tuple[CredibilityCheck, ...] = ()
     not_run: tuple[NotRun, ...] = ()
     reduction: Reduction | None = None
 
@@ -179,8 +173,3 @@ class TextRobustness:
     def strongest(self) -> RecipeResult | None:
         """The recipe that turned most texts, the first of equals; None where none ran."""
         return max(self.recipes, key=lambda each: each.succeeded, default=None)
-
-    @property
-    def doubts(self) -> tuple[CredibilityCheck, ...]:
-        """The checks that failed."""
-        return tuple(check for check in self.checks if not check.passed)
