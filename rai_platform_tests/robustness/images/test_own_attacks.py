@@ -176,6 +176,20 @@ def test_more_restarts_never_turn_fewer_images(network: nn.Module) -> None:
     assert found[1].first.max() <= 30
 
 
+@pytest.mark.parametrize("norm", ["linf", "l2"])
+@pytest.mark.parametrize("kind", [lambda norm: AutoPGD(norm=norm, loss="ce", steps=5), lambda norm: Square(norm=norm)])
+def test_foolbox_runs_them_as_its_own_and_clips_by_their_distance(kind: Any, norm: Norm) -> None:
+    network = linear(seed=1)
+    images, attack, epsilon = some_images(6, 1, 5, 4), kind(norm), 0.05
+    labels = network(images).argmax(1)
+    _, (clipped,), _ = attack(model_of(network), images, labels, epsilons=[epsilon])
+    assert torch.allclose(clipped, attack.search(model_of(network), images, labels, epsilon=epsilon).images, atol=1e-5)
+    far = images + 0.2
+    assert torch.allclose(
+        sizes(attack.distance.clip_perturbation(images, far, epsilon) - images, norm), torch.tensor(epsilon), rtol=1e-4
+    )
+
+
 @pytest.mark.parametrize("attack", [AutoPGD(norm="l2", loss="ce"), Square(norm="l2")])
 def test_a_targeted_attack_is_refused(attack: Any) -> None:
     images = some_images(2, 1, 5, 4)
