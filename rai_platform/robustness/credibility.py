@@ -11,9 +11,9 @@ import numpy as np
 
 from rai_platform.robustness.attack_report import AttackedAccuracy, CredibilityCheck, Effort
 from rai_platform.robustness.ensemble import Target, search
+from rai_platform.robustness.left_over import most_left
 from rai_platform.statistics.estimates import Proportion
 
-CHANCE = 0.5
 WIDEST = 0.15  # of the 95 % interval of accuracy under attack: some 200 people
 EXHAUSTED = 0.1  # of the people attacked
 FLAT = 0.05  # of the people attacked may have no gradient
@@ -84,7 +84,7 @@ def without_limits(target: Target, *, queries: int, seed: int) -> CredibilityChe
     name = "an attack without limits gets through"
     accuracy, moved = _accuracy(target, queries=queries, seed=seed)
     told = f"when changes may cost whatever they cost, accuracy falls to {accuracy:.1%}"
-    if accuracy <= CHANCE:
+    if accuracy <= most_left(2):
         return CredibilityCheck(name=name, passed=True, says=told)
     if not moved:
         return CredibilityCheck(
@@ -93,9 +93,9 @@ def without_limits(target: Target, *, queries: int, seed: int) -> CredibilityChe
     accuracy, moved = _accuracy(target.lifted(), queries=queries, seed=seed)
     return CredibilityCheck(
         name=name,
-        passed=accuracy <= CHANCE or not moved,
-        says=f"{told}, and to {accuracy:.1%} when every column may change: "
-        + ("what people can change does not suffice for more" if accuracy <= CHANCE else "the attack may be too weak"),
+        passed=accuracy <= most_left(2) or not moved,
+        says=f"{told}, and to {accuracy:.1%} when every column may change (it may be {most_left(2):.0%}): "
+        + ("what people can change does not suffice for more" if accuracy <= most_left(2) else "the attack may be too weak"),
     )
 
 
