@@ -7,6 +7,7 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LinearSegmentedColormap, Normalize
+from matplotlib.figure import Figure as Canvas
 
 from rai_platform.card.drawing import INK, MAIN, MUTED, WARM, Format, label_of, new_canvas, written
 from rai_platform.explanations.report import Explanations
@@ -81,8 +82,8 @@ def _overlay(axis: Axes, pixels: npt.NDArray[np.uint8], heat: HeatMap) -> None:
     axis.imshow(grey, cmap="gray", interpolation="nearest", alpha=0.16, vmin=0, vmax=255)
 
 
-def _legend(canvas: object, axes: Sequence[Axes], low: str, high: str) -> None:
+def _legend(canvas: Canvas, axes: Sequence[Axes], low: str, high: str) -> None:
     scale = ScalarMappable(norm=Normalize(-1, 1), cmap=TOWARD)
-    bar = canvas.colorbar(scale, ax=list(axes), orientation="horizontal", fraction=0.04, aspect=40, pad=0.02)  # type: ignore[attr-defined]
+    bar = canvas.colorbar(scale, ax=list(axes), orientation="horizontal", fraction=0.04, aspect=40, pad=0.02)
     bar.set_ticks([-1, 0, 1], labels=[low, "nothing", high], fontsize=8, color=INK)
     bar.outline.set_edgecolor(MUTED)

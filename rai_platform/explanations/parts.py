@@ -140,7 +140,7 @@ def seeded(seed: int) -> Iterator[None]:
             np.random.set_state(before)
 
 
-class _Kept(shap.maskers.Masker):  # type: ignore[misc]
+class _Kept(shap.maskers.Masker):  # type: ignore[misc]  # shap publishes no types
     """Gives shap the masks themselves: what a hidden part looks like is the business of ``Parts``."""
 
     immutable_outputs = True

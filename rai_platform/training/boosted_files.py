@@ -34,7 +34,7 @@ def write_boosted(part: Any) -> "tuple[bytes, FileFormat] | None":
     return None
 
 
-class BoostedClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+class BoostedClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn publishes no types
     """Trees read from a file of LightGBM.
 
     Args:

@@ -16,7 +16,7 @@ CHANCES = ("Softmax", "Sigmoid", "Normalizer", "LinearClassifier", "SVMClassifie
 PASSED_ON = ("Cast", "Flatten", "Identity", "Reshape", "Squeeze", "ZipMap")
 
 
-class OnnxClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+class OnnxClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn publishes no types
     """A classifier read from an ONNX file: one tensor of all columns, or an input for each column by its name.
 
     Args:

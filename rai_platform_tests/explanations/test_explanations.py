@@ -12,6 +12,7 @@ from rai_platform.data.sample import Sample
 from rai_platform.explanations.attributions import attribute, method_for
 from rai_platform.explanations.measurement import EXPLAINED_ROWS, KEPT_ROWS, explain
 from rai_platform.explanations.report import Explanations, Method, nothing_to_explain
+from rai_platform.training.model import TrainedModel
 from rai_platform_tests.explanations.small import SUBJECT, explained, fitted, people
 from rai_platform_tests.training.every_classifier import path_of
 from rai_platform_tests.training.lending import LOGISTIC, sample_of
@@ -33,10 +34,19 @@ def in_order(sample: Sample, report: Explanations) -> list[int]:
 # --- figures that recompute ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("path", "method"), METHODS)
-def test_importance_is_the_mean_size_of_attributions_and_falls(path: str, method: str) -> None:
+@pytest.fixture(scope="module", params=METHODS, ids=[method for _, method in METHODS])
+def by_method(request: pytest.FixtureRequest) -> tuple[TrainedModel, Sample, Explanations, Method]:
+    """A model, people, what moves its score for them, and the method by which it should be found."""
+    path, method = request.param
     sample = people()
-    report = explained(fitted(sample, path), sample)
+    model = fitted(sample, path)
+    return model, sample, explained(model, sample), method
+
+
+def test_importance_is_the_mean_size_of_attributions_and_falls(
+    by_method: tuple[TrainedModel, Sample, Explanations, Method],
+) -> None:
+    _, sample, report, method = by_method
     assert (report.method, report.n, report.not_possible) == (method, sample.n, None)
     means = [row.mean_absolute for row in report.importance]
     assert means == pytest.approx(sizes(report).mean(axis=0), rel=1e-4)
@@ -45,11 +55,10 @@ def test_importance_is_the_mean_size_of_attributions_and_falls(path: str, method
     assert sorted(report.features) == sorted(sample.features)
 
 
-@pytest.mark.parametrize(("path", "method"), METHODS)
-def test_what_is_shown_of_a_row_adds_up_and_is_the_row(path: str, method: str) -> None:
-    sample = people()
-    model = fitted(sample, path)
-    report = explained(model, sample)
+def test_what_is_shown_of_a_row_adds_up_and_is_the_row(
+    by_method: tuple[TrainedModel, Sample, Explanations, Method],
+) -> None:
+    model, sample, report, method = by_method
     assert report.method == method
     score = model.score(sample.features)
     for row, at in zip(report.rows, in_order(sample, report), strict=True):
@@ -64,9 +73,8 @@ def test_what_is_shown_of_a_row_adds_up_and_is_the_row(path: str, method: str) -
         assert float(told["income"]) == pytest.approx(sample.features["income"].iloc[at], rel=1e-5)
 
 
-def test_every_group_has_its_own_means() -> None:
-    sample = people()
-    report = explained(fitted(sample), sample)
+def test_every_group_has_its_own_means(by_method: tuple[TrainedModel, Sample, Explanations, Method]) -> None:
+    _, sample, report, _ = by_method
     regions = sample.sensitive_features["region"].to_numpy()[in_order(sample, report)]
     assert set(report.by_group) == {"region"}
     assert list(report.by_group["region"]) == ["north", "south"]

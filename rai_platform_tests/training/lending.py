@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from rai_platform.data.preparation import PreparedData, prepare_data
+from rai_platform.data.report import DataReport
 from rai_platform.data.sample import Sample
 from rai_platform.data.screening import screen_training_data
 from rai_platform.spec.model import ModelSpec
@@ -42,13 +43,25 @@ def definition_of(spec: ModelSpec, policy: PolicyOverlay | None = None) -> Model
     return ModelDefinition(spec=spec, policy=overlay.over(default_policy()), path=Path("/models/lending/defs.yaml"))
 
 
+SCREENED: dict[tuple[str, str], DataReport] = {}
+
+
+def _screened(prepared: PreparedData, spec: ModelSpec) -> DataReport:
+    """The screen of the training data, made once for all estimators that learn from them."""
+    assert prepared.training is not None
+    key = prepared.training.digest, spec.model_dump_json(exclude={"estimator"})
+    if key not in SCREENED:
+        SCREENED[key] = screen_training_data(prepared, spec)
+    return SCREENED[key]
+
+
 def train(spec: ModelSpec, prepared: PreparedData, store: ContentStore) -> tuple[Candidate, TrainedModel]:
     """A candidate of the spec on data that were prepared before."""
     assert prepared.training is not None
     return train_candidate(
         definition_of(spec),
         prepared.training,
-        screen_training_data(prepared, spec),
+        _screened(prepared, spec),
         store,
         mlflow_run_id="run",
         code_version="1",

@@ -195,7 +195,7 @@ def build(textattack: ModuleType, recipe: Recipe, predict: Predict, *, query_bud
 
 
 def _wrapped(textattack: ModuleType, predict: Predict) -> Any:
-    class Asked(textattack.models.wrappers.ModelWrapper):  # type: ignore[name-defined,misc]
+    class Asked(textattack.models.wrappers.ModelWrapper):  # type: ignore[name-defined,misc]  # an untyped module that came as a value
         """A model as TextAttack asks it."""
 
         model = predict

@@ -21,7 +21,7 @@ BATCH = 512  # rows asked at once
 CONFIG = "rai_network"
 
 
-class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn publishes no types
     """A torch network behind scikit-learn's methods.
 
     Attributes:

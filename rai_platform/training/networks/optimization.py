@@ -84,7 +84,7 @@ def optimize(
             losses = nn.functional.cross_entropy(network(batch), answer, reduction="none")
             loss = losses.mean() if weights is None else (losses * weights[rows].to(at)).mean()
             optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it without types
             optimizer.step()
             rate.step()
             total += loss.item() * len(rows)

@@ -85,7 +85,7 @@ class TransformerClassifier(NetworkClassifier):
             )
         with _refusals_told(self.path):
             config = AutoConfig.from_pretrained(self.path, local_files_only=True, trust_remote_code=False)
-            tokenizer = AutoTokenizer.from_pretrained(  # type: ignore[no-untyped-call]
+            tokenizer = AutoTokenizer.from_pretrained(  # type: ignore[no-untyped-call]  # transformers leaves it without types
                 self.path, local_files_only=True, trust_remote_code=False
             )
             pieces = tokenizer.backend_tokenizer.to_str()
@@ -136,7 +136,7 @@ class TransformerClassifier(NetworkClassifier):
         from transformers import AutoConfig, AutoModelForSequenceClassification
 
         told = {name: value for name, value in self.config_["transformer"].items() if name != "model_type"}
-        network = AutoModelForSequenceClassification.from_config(  # type: ignore[no-untyped-call]
+        network = AutoModelForSequenceClassification.from_config(  # type: ignore[no-untyped-call]  # transformers leaves it without types
             AutoConfig.for_model(self.config_["model_type"], **told)
         )
         return _Logits(network, pad=self.config_["pad"])
