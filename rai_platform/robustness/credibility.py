@@ -95,7 +95,11 @@ def without_limits(target: Target, *, queries: int, seed: int) -> CredibilityChe
         name=name,
         passed=accuracy <= most_left(2) or not moved,
         says=f"{told}, and to {accuracy:.1%} when every column may change (it may be {most_left(2):.0%}): "
-        + ("what people can change does not suffice for more" if accuracy <= most_left(2) else "the attack may be too weak"),
+        + (
+            "what people can change does not suffice for more"
+            if accuracy <= most_left(2)
+            else "the attack may be too weak"
+        ),
     )
 
 
