@@ -59,7 +59,7 @@ def side_by_side(estimator: Any, inputs: npt.NDArray[np.float64], rounds: int) -
 def small_run(estimator: Any, inputs: npt.NDArray[np.float64]) -> Claim:
     """As many rows as a run explains, for which no process is worth starting."""
     ours = peer = float("inf")
-    for _ in range(5):
+    for _ in range(20):
         took, found = timed(lambda: tree_values(estimator, inputs, workers=WORKERS)[0])
         ours = min(ours, took)
         took, expected = timed(lambda: alone(estimator, inputs))

@@ -10,6 +10,8 @@ from functools import partial
 from multiprocessing.reduction import ForkingPickler
 from typing import Any, TypeVar
 
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of malloc.h
+KEPT_BYTES = 2**30
 PATIENCE_SECONDS = 300  # for the slowest process to load its libraries
 
 Shared = TypeVar("Shared")
@@ -98,10 +100,27 @@ def ready_processes(
             raise
 
 
+def keep_freed_memory() -> None:
+    """Has this process keep the memory that it frees, for what it takes next.
+
+    Networks take and free tensors of megabytes thousands of times. By default the C library gives each back to the kernel, which
+    hands out zeroed pages again: slow, and slower where several processes do it at once. Does nothing without glibc.
+    """
+    import ctypes
+
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError, TypeError):
+        return
+    for parameter in (M_MMAP_THRESHOLD, M_TRIM_THRESHOLD):
+        mallopt(parameter, KEPT_BYTES)
+
+
 def _begin(barrier: threading.Barrier, begin: Callable[..., None], arguments: tuple[Any, ...]) -> None:
     from threadpoolctl import threadpool_limits
 
     global _barrier
+    keep_freed_memory()
     begin(*arguments)
     threadpool_limits(1)  # of what is loaded by now
     _barrier = barrier

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
-from rai_platform.processes import ready_processes
+from rai_platform.processes import keep_freed_memory, ready_processes
 from rai_platform.robustness.images.ensemble import Assault, Outcome, Target, carry_out
 from rai_platform.robustness.images.network import Images, Labels, one_thread
 
@@ -36,6 +36,7 @@ def carry_out_all(
         with attack_workers(target, processes) as pool:
             return pool.carry_out_all(assaults, progress=progress)
     outcomes = []
+    keep_freed_memory()
     with one_thread():
         for number, assault in enumerate(assaults, start=1):
             outcomes.append(carry_out(target, assault))
