@@ -62,7 +62,7 @@ def gradient_search(attack: Attack, oracle: Oracle, budgets: Sequence[float], se
     gradient counts as a question.
     """
     found = Found.nothing(oracle)
-    if not moves_of(oracle.feasible):
+    if not moves_of(oracle.feasible) or not len(oracle.decided):
         return found
     steps = min(STEPS, (oracle.limit - RESERVED) // len(budgets))
     everybody = np.arange(len(oracle.decided))

@@ -166,3 +166,10 @@ def test_nothing_depends_on_how_many_rows_are_asked_about_at_once(mixed: tuple[T
     model, sample = mixed
     declared = {**ONE_OF_THREE, "budget": [1], "rows": 30, "queries": 120}
     assert attacked(model, sample, declared, batch=1_000) == attacked(model, sample, declared)
+
+
+def test_a_model_that_is_never_right_has_nobody_to_turn(linear: TrainedModel, people: Sample) -> None:
+    wrong = dataclasses.replace(people, y_true=(1 - linear.decide(people.features)).astype("int8"))
+    report = attacked(linear, wrong, {"budget": [0.5], "rows": 60})
+    assert accuracy(report, "sparse_l1_descent") == {0.5: 0.0}
+    assert report.efforts == ()
