@@ -70,7 +70,9 @@ def measure(quick: bool) -> list[Claim]:
 # --- images --------------------------------------------------------------------------------------------------------------
 
 
-def images(*, train: int, attacked: int) -> tuple[Target, tuple[float, ...]]:
+def images(
+    *, train: int, attacked: int, adversarial_training: dict[str, Any] | None = None
+) -> tuple[Target, tuple[float, ...]]:
     """A network, images that it classifies rightly, and distances at which some of them stand."""
     folder = PUBLIC / "mnist"
     if folder.is_dir():
@@ -83,7 +85,9 @@ def images(*, train: int, attacked: int) -> tuple[Target, tuple[float, ...]]:
         name, pixels, others = "digits", bunch.images[:1200, None] / 16, bunch.images[1200:, None] / 16
         y, labels = bunch.target[:1200], bunch.target[1200:]
     epochs, epsilons = (2, (0.1, 0.2)) if name == "mnist" else (15, (0.05, 0.1))
-    classifier = ImageClassifier(epochs=epochs).fit(pixels.astype("float32"), y.astype("int8"))
+    classifier = ImageClassifier(epochs=epochs, adversarial_training=adversarial_training).fit(
+        pixels.astype("float32"), y.astype("int8")
+    )
     others, labels = others.astype("float32"), labels.astype("int64")
     right = np.flatnonzero(classifier.predict(others[: 2 * attacked]) == labels[: 2 * attacked])[:attacked]
     network = frozen(classifier.network_, "cpu")
