@@ -55,6 +55,7 @@ def test_production_model_alone_after_a_failed_run(judged: World) -> None:
     assert judged.status("unfair").production is None
 
 
+@pytest.mark.slow
 def test_every_check_deselected(judged: World) -> None:
     judged.write("unchecked", data=unfair_data())
     result = judged.run("unchecked", dg.AssetSelection.groups("unchecked").without_checks())
@@ -71,7 +72,10 @@ def test_the_gate_deselected(judged: World) -> None:
     assert_refused(judged, "ungated", result, "disparate_impact__sex fails")
 
 
-@pytest.mark.parametrize("left_out", ["model_card", "fairness_report", "predictions"])
+@pytest.mark.parametrize(
+    "left_out",
+    ["model_card", *(pytest.param(asset, marks=pytest.mark.slow) for asset in ("fairness_report", "predictions"))],
+)
 def test_an_asset_between_left_out_of_the_selection(judged: World, left_out: str) -> None:
     judged.write("gap", data=unfair_data())
     chosen = [asset for asset in [*BEFORE_PRODUCTION, "production_model"] if asset != left_out]
@@ -111,6 +115,7 @@ def honest_entries(step: Step, report: Any, digest: str) -> list[Entry]:
     )
 
 
+@pytest.mark.slow
 def test_a_check_that_crashed(judged: World) -> None:
     judged.write("crashing")
 
