@@ -308,7 +308,8 @@ def _must_be_free(host: str, port: int, command: str) -> None:
             probe.bind((host, port))
         except (OSError, OverflowError) as error:
             raise BadInput(
-                f"nothing can listen on {host}, port {port}: {error}; `rai {command} --port` takes another", where="--port"
+                f"nothing can listen on {host}, port {port}: {error}; `rai {command} --port` takes another",
+                where="--port",
             ) from None
 
 

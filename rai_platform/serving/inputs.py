@@ -18,7 +18,7 @@ from rai_platform.training.model import PREPROCESSING, TrainedModel
 MOST_DETAILS = 20
 LISTED = 10  # categories in a message
 SHOWN = 80  # letters of a value in a message
-Value = float | str | None
+Value = int | float | str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -56,6 +56,7 @@ def server_of(service: Service, *, host: str, port: int) -> uvicorn.Server:
         server_header=False,
         timeout_graceful_shutdown=SECONDS_TO_FINISH,
     )
+    logging.getLogger("uvicorn.access").disabled = True  # also where another handler was put on it
     return uvicorn.Server(config)
 
 
