@@ -46,7 +46,8 @@ class Running:
 
 def records(rows: int, *, seed: int = 11) -> list[dict[str, Any]]:
     """Applications for loans as a caller of the lending model has them."""
-    table = lending(rows=rows, seed=seed).drop(columns=["approved", "sex", "repaid"])
+    table = lending(rows=rows, seed=seed).drop(columns=["approved", "sex", "repaid"]).astype(object)
+    table = table.where(table.notna(), None)
     return [
         dict(zip(table.columns, row, strict=True))
         for row in zip(*(table[name].tolist() for name in table), strict=True)
