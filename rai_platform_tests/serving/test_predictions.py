@@ -17,7 +17,7 @@ from rai_platform.serving.inference_log import read_predictions
 from rai_platform_tests.serving.asking import PREDICT, Running, ids, records, running
 from rai_platform_tests.world import World
 
-PEOPLE = records(40)
+PEOPLE = [*records(38), *[person for person in records(400, seed=5) if person["savings"] is None][:2]]
 
 
 @pytest.fixture(scope="module")
