@@ -1,4 +1,4 @@
-"""`rai`: init, run, promote, status, history, ui, doctor, schema.
+"""`rai`: init, run, promote, status, history, ui, serve, doctor, schema.
 
 Exit codes: 0 promoted (or identical to production already), 3 refused, 2 bad input, 1 our fault. `status` gives 0.
 """
@@ -172,7 +172,7 @@ def ui(
 
     settings = read_settings()
     must_be_writable(settings.home, where="RAI_HOME")
-    _must_be_free(host, port)
+    _must_be_free(host, port, "ui")
     open_instance(settings).dispose()
     told = Output().told
     told.print(line(f"Dagster: http://{host}:{port}   (stop with Ctrl-C)"))
@@ -181,6 +181,29 @@ def ui(
     workspace = configuration_file("workspace.yaml", settings)
     dagster = str(Path(sys.prefix) / "bin" / "dagster")
     os.execv(dagster, [dagster, "dev", "-w", str(workspace), "-h", host, "-p", str(port)])  # noqa: S606 - our own words
+
+
+@app.command()
+def serve(
+    name: Name,
+    port: Annotated[int, typer.Option(help="To listen on.")] = 8100,
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+) -> None:
+    """Answer for the model in production over HTTP, and record every prediction, until Ctrl-C."""
+    from rai_platform.home import Home, must_be_writable
+    from rai_platform.serving.served import ServedModel
+    from rai_platform.serving.server import serve as serve_model
+
+    settings, told = read_settings(), Output().told
+    must_be_writable(settings.home, where="RAI_HOME")
+    _must_be_free(host, port, "serve")
+
+    def tell(served: ServedModel) -> None:
+        version = served.production.version
+        told.print(line(f"{name}, version {version}: http://{host}:{port}   (stop with Ctrl-C)"))
+        told.print(line((f"every prediction is recorded in {settings.inference_log}", "dim")))
+
+    serve_model(Home(settings), name, host=host, port=port, tell=tell)
 
 
 @app.command()
@@ -278,14 +301,15 @@ def _run(definition: Any, settings: Settings, assets: tuple[str, ...], output: O
         raise typer.Exit(REFUSED)
 
 
-def _must_be_free(host: str, port: int) -> None:
+def _must_be_free(host: str, port: int, command: str) -> None:
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the server does: a port just left is free
         try:
             probe.bind((host, port))
         except (OSError, OverflowError) as error:
             raise BadInput(
-                f"nothing can listen on {host}, port {port}: {error}; `rai ui --port` takes another", where="--port"
+                f"nothing can listen on {host}, port {port}: {error}; `rai {command} --port` takes another",
+                where="--port",
             ) from None
 
 

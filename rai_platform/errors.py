@@ -8,12 +8,15 @@ RaiError                     exit code 1, our fault or the machine's
 │   ├── UnknownColumn        a name that is not in the table
 │   ├── UnsuitableData       the table was read, and no model can be trained or judged on it
 │   ├── UnscorableRows       a model refuses rows, or gives them no number as a score
-│   └── UnusableEstimator    an import path or parameters that do not give an estimator
+│   ├── UnusableEstimator    an import path or parameters that do not give an estimator
+│   └── UnusableRequest      a request that the prediction service cannot read, or rows that do not fit its model
 ├── EvidenceMissing          something that has to be materialized first is not there
 ├── EvidenceMismatch         two pieces of evidence are about different models or data
 ├── TamperedArtifact         stored bytes are not the bytes that were stored
 ├── UnverifiedRelease        there is nothing to verify a release's certificate with
 ├── Unreachable              a database or server that does not answer
+├── Overloaded               more is asked of the prediction service at once than it takes on
+├── LogUnwritable            a prediction that cannot be recorded; it is not given
 ├── LedgerBroken             the chain, its signature or its anchor does not verify
 └── PromotionConflict        production changed after the card was made
 
@@ -89,6 +92,20 @@ class UnusableEstimator(BadInput):
     """An import path or parameters that do not give a classifier."""
 
 
+class UnusableRequest(BadInput):
+    """A request to the prediction service that cannot be answered as it is.
+
+    Attributes:
+        status: of HTTP: 400 unreadable, 413 too large, 415 not JSON, 422 rows that do not fit the model.
+        details: every problem found, for programs.
+    """
+
+    def __init__(self, message: str, *, status: int = 400, details: tuple[dict[str, object], ...] = ()) -> None:
+        super().__init__(message)
+        self.status = status
+        self.details = details
+
+
 class EvidenceMissing(RaiError):
     """A value that has to be materialized first."""
 
@@ -107,6 +124,14 @@ class UnverifiedRelease(RaiError):
 
 class Unreachable(RaiError):
     """A database or server that does not answer; nothing was decided."""
+
+
+class Overloaded(RaiError):
+    """More requests at once than are taken on; to be asked again later."""
+
+
+class LogUnwritable(RaiError):
+    """The inference log cannot be written, so no prediction is given."""
 
 
 class LedgerBroken(RaiError):

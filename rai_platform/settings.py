@@ -51,6 +51,11 @@ class Settings:
         """The folder of MLflow's artifacts on a laptop; None where an MLflow server decides."""
         return self.home / "mlflow" / "artifacts" if self.tracking_uri.startswith("sqlite:") else None
 
+    @property
+    def inference_log(self) -> Path:
+        """The database of every prediction that was given."""
+        return self.home / "serving" / "inference_log.db"
+
 
 def read_settings(environment: Mapping[str, str] | None = None, *, working_folder: Path | None = None) -> Settings:
     """The settings of this process.

@@ -85,7 +85,7 @@ def read_certificate(envelope: dict[str, Any], key: Key) -> dict[str, Any]:
     try:
         parsed = Envelope.from_dict(json.loads(json.dumps(envelope)))
         parsed.verify([key], threshold=1)
-    except (VerificationError, KeyError, ValueError) as error:
+    except (VerificationError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise TamperedArtifact(
             f"the certificate is not signed by the platform's key: {error}", where="certificate"
         ) from None

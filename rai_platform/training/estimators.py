@@ -169,6 +169,16 @@ def encoded_columns(preprocessing: ColumnTransformer) -> list[str]:
     return behind
 
 
+def known_categories(preprocessing: ColumnTransformer) -> dict[str, frozenset[str]]:
+    """The categories that fitted preprocessing learned, by feature."""
+    return {
+        column: frozenset(str(value) for value in kept if value != ABSENT)
+        for name, transformer, columns in preprocessing.transformers_
+        if name == CATEGORIES and len(columns)
+        for column, kept in zip(columns, transformer[-1].categories_, strict=True)
+    }
+
+
 def positive_scores(estimator: Any, inputs: Any, *, column: int = 1) -> tuple[np.typing.NDArray[np.float64], bool]:
     """The estimator's score of the positive label (rows,), and whether it is meant as a probability.
 

@@ -1,0 +1,1 @@
+"""The prediction service: the certified production model over HTTP, and a log of every prediction it gave."""

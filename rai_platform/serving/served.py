@@ -1,0 +1,130 @@
+"""The model that the ledger says is in production, verified and loaded, as the service asks it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from rai_platform.errors import EvidenceMissing, TamperedArtifact, UnknownModel, UnsuitableData
+from rai_platform.release.records import Production, read_production
+from rai_platform.serving.inputs import InputRules, Value, compile_rules
+from rai_platform.training.manifest import Manifest
+from rai_platform.training.model import TrainedModel
+
+if TYPE_CHECKING:
+    from rai_platform.home import Home
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServedModel:
+    """A production model, ready to be asked.
+
+    Attributes:
+        production: its promotion.
+        model: what was promoted.
+        rules: what it asks of a row.
+    """
+
+    production: Production
+    model: TrainedModel
+    rules: InputRules
+
+    @property
+    def told(self) -> dict[str, str]:
+        """Which model answers."""
+        return {
+            "name": self.production.model,
+            "version": self.production.version,
+            "digest": self.production.model_digest,
+        }
+
+    @property
+    def certificate(self) -> dict[str, Any]:
+        """The certificate as the ledger has it."""
+        envelope: dict[str, Any] = self.production.body["certificate"]
+        return envelope
+
+    def predict(self, rows: Sequence[Mapping[str, Value]]) -> list[tuple[float, int | str]]:
+        """Score and decision of every row that the rules have read.
+
+        Of several classes, the label decided for and its chance.
+
+        Raises:
+            UnscorableRows: the model refuses the rows.
+            UnsuitableData: its thresholds differ by group, and a row is of a group that it does not know.
+        """
+        frame, manifest = self.rules.frame(rows), self.model.manifest
+        if manifest.classes:
+            chances = self.model.probabilities(frame)
+            return [
+                (float(row[place]), manifest.classes[place])
+                for row, place in zip(chances, chances.argmax(axis=1), strict=True)
+            ]
+        decisions = self.model.decide(frame, frame if manifest.group_features else None)
+        return [
+            (float(score), int(decision)) for score, decision in zip(self.model.score(frame), decisions, strict=True)
+        ]
+
+
+def find_production(home: "Home", name: str) -> Production:
+    """What the ledger says is in production.
+
+    Raises:
+        UnknownModel: the ledger knows no model of that name.
+        EvidenceMissing: none of its candidates was promoted.
+    """
+    with home.ledger.read() as reader:
+        production = read_production(reader, name)
+        if production is None and name not in (known := reader.models()):
+            raise UnknownModel(name, known)
+    if production is None:
+        raise EvidenceMissing(
+            f"no candidate was promoted yet: `rai run {name}`, or `rai status {name}` for why", where=name
+        )
+    return production
+
+
+def load_served(home: "Home", production: Production) -> ServedModel:
+    """The model of a promotion, once ledger, certificate and files verify.
+
+    Raises:
+        LedgerBroken: the ledger does not verify.
+        UnverifiedRelease: there is no public key to verify the certificate with.
+        TamperedArtifact: the certificate is missing, not signed with the key, or names another model or other files.
+        EvidenceMissing: a file is not in the store.
+        UnsuitableData: it is no model that rows of JSON can be sent to.
+    """
+    from rai_platform.registry.flavor import CANDIDATE, certified_model
+    from rai_platform.release.keys import load_public_key
+
+    settings = home.settings
+    home.ledger.must_be_sound()
+    if not isinstance(production.body.get("certificate"), dict):
+        raise TamperedArtifact("the promotion has no certificate", where=production.model)
+    key = load_public_key(settings.public_key, signing_key=settings.signing_key)
+    try:
+        model = certified_model(production, home.store, key)
+        candidate = CANDIDATE.validate_json(home.store.get(production.body["candidate"]))
+    except (ValidationError, KeyError):
+        raise TamperedArtifact(
+            "the candidate on record is not one that this version of the platform can read", where=production.model
+        ) from None
+    must_be_servable(model.manifest, where=production.model)
+    return ServedModel(production=production, model=model, rules=compile_rules(candidate, model))
+
+
+def must_be_servable(manifest: Manifest, *, where: str) -> None:
+    """Refuses models that cannot decide on what a request holds.
+
+    Raises:
+        UnsuitableData: thresholds differ by a group that is no category among the features, or a feature is an image.
+    """
+    categories = {feature.name for feature in manifest.features if feature.kind == "category"}
+    if unseen := [name for name in manifest.group_features if name not in categories]:
+        raise UnsuitableData(
+            f"to decide, the model needs {' and '.join(unseen)}, and requests hold its features alone: it cannot be served",
+            where=where,
+        )
+    if images := [feature.name for feature in manifest.features if feature.kind == "image"]:
+        raise UnsuitableData(f"{images[0]} is an image, and only numbers, categories and texts are served", where=where)

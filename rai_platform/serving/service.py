@@ -1,0 +1,235 @@
+"""The service over HTTP: thin doors around the served model and the inference log."""
+
+import asyncio
+import contextlib
+import functools
+import json
+import logging
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+
+from rai_platform.errors import (
+    BadInput,
+    LogUnwritable,
+    Overloaded,
+    RaiError,
+    UnknownModel,
+    UnusableRequest,
+)
+from rai_platform.serving.bodies import Limits, mlflow_records, own_records, parse
+from rai_platform.serving.inference_log import InferenceLog, LoggedPrediction, told_time
+from rai_platform.serving.served import ServedModel
+from rai_platform.serving.watching import Watch
+from rai_platform.spec.digests import canonical_json
+
+SECONDS_TO_RECORD = 10.0
+LOGGER = logging.getLogger(__name__)
+ReadRecords = Callable[[dict[str, Any], Limits, Sequence[str]], list[Any]]
+
+
+@dataclass(slots=True, kw_only=True)
+class Service:
+    """What answers.
+
+    Attributes:
+        watch: holds the model in production.
+        log: of every prediction.
+        clock: the time, UTC.
+        limits: of a request.
+        scorer: the one thread that asks models: an estimator is anybody's code, and need not bear several at once.
+        waiting: requests for predictions that are not answered yet.
+    """
+
+    watch: Watch
+    log: InferenceLog
+    clock: Callable[[], datetime]
+    limits: Limits = field(default_factory=Limits)
+    scorer: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="scorer"))
+    waiting: int = 0
+
+    async def predict(self, request: Request, read: ReadRecords) -> tuple[str, ServedModel, list[LoggedPrediction]]:
+        """The request's id, the model that answers, and the predictions, which are on disk.
+
+        Raises:
+            UnusableRequest: the request cannot be read, or its rows do not fit the model.
+            BadInput: the model refuses the rows.
+            Overloaded: too many requests wait.
+            LogUnwritable: the predictions cannot be recorded.
+        """
+        with self._one_more():
+            started = time.perf_counter()
+            content = await _content(request, self.limits)
+            served = self.watch.served
+            asked = functools.partial(self._score, served, content, read, started)
+            predictions = await asyncio.get_running_loop().run_in_executor(self.scorer, asked)
+            await _in_time(self.log.record(predictions))
+            return predictions[0].request_id, served, predictions
+
+    @contextlib.contextmanager
+    def _one_more(self) -> Iterator[None]:
+        if self.waiting >= self.limits.waiting_requests:
+            raise Overloaded("too many requests wait for an answer; ask again later")
+        self.waiting += 1
+        try:
+            yield
+        finally:
+            self.waiting -= 1
+
+    def _score(self, served: ServedModel, content: bytes, read: ReadRecords, started: float) -> list[LoggedPrediction]:
+        rows = served.rules.read(read(parse(content), self.limits, served.rules.names))
+        answers = served.predict(rows)
+        request_id, now = uuid.uuid4().hex, told_time(self.clock()) or ""
+        latency = (time.perf_counter() - started) * 1000
+        production = served.production
+        return [
+            LoggedPrediction(
+                id=f"{request_id}-{place}",
+                request_id=request_id,
+                recorded_at=now,
+                model=production.model,
+                version=production.version,
+                digest=production.model_digest,
+                score=score,
+                decision=decision,
+                latency_ms=latency,
+                features=canonical_json(row).decode(),
+            )
+            for place, (row, (score, decision)) in enumerate(zip(rows, answers, strict=True))
+        ]
+
+
+def build_app(service: Service) -> FastAPI:
+    """The service's routes."""
+    app = FastAPI(title="rai_platform", docs_url=None, redoc_url=None, openapi_url=None)
+    watch = service.watch
+
+    def must_be_served(name: str) -> None:
+        if name != watch.served.production.model:
+            raise UnknownModel(name, [watch.served.production.model])
+
+    @app.post("/v1/models/{name}/predict")
+    async def predict(name: str, request: Request) -> Response:
+        async def answer() -> Response:
+            must_be_served(name)
+            request_id, served, predictions = await service.predict(request, own_records)
+            return _json({"request_id": request_id, "model": served.told, "predictions": _told(predictions)})
+
+        return await _answered(answer)
+
+    @app.post("/invocations")
+    async def invocations(request: Request) -> Response:
+        async def answer() -> Response:
+            _, _, predictions = await service.predict(request, mlflow_records)
+            return _json({"predictions": _told(predictions)})
+
+        return await _answered(answer)
+
+    @app.get("/v1/models/{name}/certificate")
+    async def certificate(name: str) -> Response:
+        async def answer() -> Response:
+            must_be_served(name)
+            return _json(watch.served.certificate)
+
+        return await _answered(answer)
+
+    @app.get("/health")
+    async def health() -> Response:
+        return _json({"alive": True})
+
+    @app.get("/ready")
+    async def ready() -> Response:
+        unwritable = None
+        try:
+            await _in_time(service.log.probe())
+        except LogUnwritable as error:
+            unwritable = error.message
+        body = {
+            "ready": unwritable is None,
+            "model": watch.served.told,
+            "log": unwritable or "can be written",
+            "problem": watch.problem,
+        }
+        return _json(body, status=200 if unwritable is None else 503)
+
+    @app.exception_handler(HTTPException)
+    async def no_such_door(_: Request, error: HTTPException) -> Response:
+        return _error(error.status_code, "no_such_route", str(error.detail))
+
+    return app
+
+
+async def _answered(answer: Callable[[], Awaitable[Response]]) -> Response:
+    """The answer, or what is wrong in one sentence; what nobody foresaw is told to nobody, since it may quote features."""
+    try:
+        return await answer()
+    except ClientDisconnect:
+        return Response(status_code=400)
+    except UnusableRequest as error:
+        return _error(error.status, error.code, error.message, error.details)
+    except UnknownModel as error:
+        return _error(404, error.code, error.message)
+    except BadInput as error:
+        return _error(422, error.code, str(error))
+    except (Overloaded, LogUnwritable) as error:
+        if isinstance(error, LogUnwritable):
+            LOGGER.error("no prediction was given: %s", error.message)
+        return _error(503, error.code, error.message)
+    except Exception as error:
+        LOGGER.error("a request failed: %s", type(error).__name__)
+        return _error(500, RaiError("").code, "the request could not be answered, by a fault of the service")
+
+
+async def _content(request: Request, limits: Limits) -> bytes:
+    """The body of a request for predictions.
+
+    Raises:
+        UnusableRequest: it is not said to be JSON, too large, or does not arrive.
+    """
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json":
+        raise UnusableRequest(f"expected the content type application/json, got {kind or 'none'}", status=415)
+    if (encoding := request.headers.get("content-encoding", "identity")) != "identity":
+        raise UnusableRequest(f"expected a body without content encoding, got {encoding}", status=415)
+    content = bytearray()
+    try:
+        async with asyncio.timeout(limits.seconds_to_send):
+            async for chunk in request.stream():
+                content += chunk
+                if len(content) > limits.content_bytes:
+                    raise UnusableRequest(
+                        f"expected up to {limits.content_bytes} bytes in a request; ask in parts", status=413
+                    )
+    except TimeoutError:
+        raise UnusableRequest(
+            f"the body did not arrive within {limits.seconds_to_send:g} seconds", status=408
+        ) from None
+    return bytes(content)
+
+
+async def _in_time(recorded: "Future[None]") -> None:
+    try:
+        await asyncio.wait_for(asyncio.wrap_future(recorded), SECONDS_TO_RECORD)
+    except TimeoutError:
+        raise LogUnwritable(f"the inference log was not written within {SECONDS_TO_RECORD:g} seconds") from None
+
+
+def _told(predictions: Sequence[LoggedPrediction]) -> list[dict[str, object]]:
+    return [{"id": item.id, "score": item.score, "decision": item.decision} for item in predictions]
+
+
+def _json(value: object, *, status: int = 200) -> Response:
+    return Response(json.dumps(value, allow_nan=False), status_code=status, media_type="application/json")
+
+
+def _error(status: int, code: str, message: str, details: Sequence[dict[str, object]] = ()) -> Response:
+    told: dict[str, object] = {"code": code, "message": message}
+    return _json({"error": {**told, "details": list(details)} if details else told}, status=status)
