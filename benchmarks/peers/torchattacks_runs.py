@@ -29,6 +29,8 @@ def main(folder: Path) -> None:
             "square": torchattacks.Square(network, n_queries=asked["queries"], **near),
             "autoattack": torchattacks.AutoAttack(network, n_classes=int(labels.max()) + 1, **near),
         }
+        *_, square = attacks["autoattack"]._autoattack.attacks  # it takes no number of questions
+        square.n_queries = asked["queries"]
         for name, attack in attacks.items():
             with contextlib.redirect_stdout(io.StringIO()):
                 changed = attack(images, labels)
