@@ -3,6 +3,7 @@
 import itertools
 import multiprocessing
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from typing import Any, TypeVar
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of malloc.h
 KEPT_BYTES = 2**30
+SECONDS_WORTH_STARTING = 15.0  # of work: a process takes some to load its libraries
 PATIENCE_SECONDS = 300  # for the slowest process to load its libraries
 
 Shared = TypeVar("Shared")
@@ -29,6 +31,7 @@ def made_of_each(
     items: Sequence[Item],
     *,
     workers: int,
+    seconds: float,
     progress: Progress | None = None,
 ) -> list[Made]:
     """What a task makes of every item, in their order, in several processes where that is asked for.
@@ -37,10 +40,11 @@ def made_of_each(
         task: a function of a module; what it makes depends on nothing but its arguments.
         shared: what every process holds. Where it cannot be sent to another process, this one does all the work.
         items: what differs.
-        workers: processes at most.
+        workers: processes at most; none is started where there is little to do.
+        seconds: about how long one process takes for all of it.
         progress: is told how many are done, and of how many.
     """
-    useful = min(workers, len(items))
+    useful = min(workers, len(items)) if seconds >= SECONDS_WORTH_STARTING else 1
     sent = _sent(shared) if useful > 1 else None
     tell = progress or (lambda _done, _of: None)
     made = []
@@ -54,6 +58,13 @@ def made_of_each(
             made.append(one)
             tell(len(made), len(items))
     return made
+
+
+def seconds_of(call: Callable[[], object]) -> float:
+    """How long a call takes."""
+    started = time.perf_counter()
+    call()
+    return time.perf_counter() - started
 
 
 def _sent(shared: Any) -> bytes | None:

@@ -1,7 +1,6 @@
 """SHAP attributions of any model here: exact for trees and linear models, by permutation for everything else."""
 
 import logging
-import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,14 +12,13 @@ import shap
 from rai_platform.explanations.mixing import Floats, Pool
 from rai_platform.explanations.report import Method, Output
 from rai_platform.explanations.tree_workers import tree_values
-from rai_platform.processes import made_of_each
+from rai_platform.processes import made_of_each, seconds_of
 from rai_platform.training.estimators import encoded_columns
 from rai_platform.training.model import PREPROCESSING, REMOVAL, TrainedModel
 
 PERMUTATIONS = 4  # each forward and backward, which is exact where no more than two features act together
 LOG = logging.getLogger(__name__)
 BLOCK = 10  # rows whose permutations are drawn together
-WORTH_STARTING = 10.0  # seconds of work: a process takes some to load its libraries
 ROUNDING = 1e-9  # outputs that differ by less, of the largest of them, are the same output
 TREES = (
     "DecisionTreeClassifier",
@@ -171,13 +169,17 @@ def _by_permutation(
     the row that each of its features comes from, and the model sees the features of those rows, encoded once.
     """
     pool = Pool(model, pd.concat([features, background], ignore_index=True))
-    useful = workers if _seconds(model, background, rows=len(features)) > WORTH_STARTING else 1
+    questions = PERMUTATIONS * (
+        2 * len(model.manifest.features) + 1
+    )  # about each row, with every row of the background
+    once = seconds_of(lambda: model.score(background))
     blocks = np.array_split(np.arange(len(features)), -(-len(features) // BLOCK))
     parts = made_of_each(
         _permuted,
         (pool, len(background), seed),
         blocks,
-        workers=useful,
+        workers=workers,
+        seconds=once * questions * len(features),
         progress=lambda done, of: LOG.info("rows explained: %d of %d blocks", done, of),
     )
     return Attributions(
@@ -203,13 +205,6 @@ def _permuted(shared: tuple[Pool, int, int], rows: npt.NDArray[np.intp]) -> tupl
     explained = explainer(numbers[rows], max_evals=PERMUTATIONS * (2 * pool.width + 1), silent=True)
     base = np.broadcast_to(np.asarray(explained.base_values, dtype="float64"), len(rows))
     return np.asarray(explained.values, dtype="float64"), base
-
-
-def _seconds(model: TrainedModel, background: pd.DataFrame, *, rows: int) -> float:
-    """How long it takes to explain so many rows, to go by one time that the model scores the background."""
-    started = time.perf_counter()
-    model.score(background)
-    return (time.perf_counter() - started) * rows * PERMUTATIONS * (2 * len(model.manifest.features) + 1)
 
 
 def _names(model: TrainedModel) -> tuple[str, ...]:

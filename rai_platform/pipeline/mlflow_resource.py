@@ -67,6 +67,7 @@ class MlflowTracking(dg.ConfigurableResource):  # type: ignore[type-arg]  # the 
         root = (run.root_run_id or run.run_id) if run else "no run"
 
         class ResumedByRoot(MlFlow):
+            # dagster-mlflow's signature; the run is found by its tag instead
             def _get_current_run_id(self, experiment: Any = None, dagster_run_id: str | None = None) -> str | None:  # noqa: ARG002
                 found = client.search_runs([experiment_id], f"tags.`{ROOT_RUN}` = '{root}'", max_results=1)
                 return str(found[0].info.run_id) if found else None

@@ -1,7 +1,6 @@
 """The attacks, each on the same people; every change they put forward is checked before it counts."""
 
 import logging
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -10,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from rai_platform.data.sample import Sample
-from rai_platform.processes import made_of_each
+from rai_platform.processes import made_of_each, seconds_of
 from rai_platform.robustness.attack_report import Attack
 from rai_platform.robustness.coordinate_search import coordinate_search
 from rai_platform.robustness.declaring import coordinates, feasible_set
@@ -25,7 +24,6 @@ from rai_platform.training.model import TrainedModel
 
 Search = Callable[[Oracle, Sequence[float], int], Found]
 LOG = logging.getLogger(__name__)
-WORTH_STARTING = 20.0  # seconds of work: a process takes some to load its libraries
 ATTACKS: dict[Attack, Search] = {
     "coordinate_search": coordinate_search,
     "look_alike_search": look_alike_search,
@@ -201,12 +199,13 @@ def search_with_all(
         workers: processes at most, which are started where there is much to do; nothing depends on it.
     """
     attacks = list(target.attacks)
-    useful = workers if _seconds(target, questions=queries * len(attacks)) > WORTH_STARTING else 1
+    once = seconds_of(lambda: target.model.decide(target.feasible.features, target.sensitive_features))
     found = made_of_each(
         _search,
         (target, tuple(budgets), queries, seed),
         attacks,
-        workers=useful,
+        workers=workers,
+        seconds=once * queries * len(attacks),
         progress=lambda done, of: LOG.info("attacks on people: %d of %d", done, of),
     )
     return dict(zip(attacks, found, strict=True))
@@ -215,13 +214,6 @@ def search_with_all(
 def _search(shared: tuple[Target, tuple[float, ...], int, int], attack: Attack) -> Searched:
     target, budgets, queries, seed = shared
     return search(target, attack, budgets, attacked=target.right, queries=queries, seed=seed)
-
-
-def _seconds(target: Target, *, questions: int) -> float:
-    """How long it takes to ask about everybody so often, to go by one time."""
-    started = time.perf_counter()
-    target.model.decide(target.feasible.features, target.sensitive_features)
-    return questions * (time.perf_counter() - started)
 
 
 def _refused(target: Target, oracle: Oracle, found: Found, budget: float) -> Indices:

@@ -5,16 +5,16 @@ from typing import Any
 import numpy as np
 import pytest
 
+from rai_platform import processes
 from rai_platform.explanations import attributions
-from rai_platform.explanations.attributions import BLOCK, attribute
+from rai_platform.explanations.attributions import BLOCK, PERMUTATIONS, attribute
 from rai_platform.processes import made_of_each
-from rai_platform.training.model import TrainedModel
 from rai_platform_tests.explanations.small import fitted, people
 
 
 @pytest.mark.slow
 def test_they_are_the_same_to_the_last_bit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(attributions, "WORTH_STARTING", 0)
+    monkeypatch.setattr(processes, "SECONDS_WORTH_STARTING", 0)
     sample = people(2 * BLOCK + 5)
     model = fitted(sample, "sklearn.naive_bayes.GaussianNB", {})
     alone, together = (
@@ -28,17 +28,18 @@ def test_they_are_the_same_to_the_last_bit(monkeypatch: pytest.MonkeyPatch) -> N
     assert other.additivity_error < 1e-9
 
 
-def test_processes_are_started_where_there_is_much_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[int] = []
+def test_how_much_there_is_to_do_is_told_by_the_rows_and_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[float] = []
 
-    def recorded(*arguments: Any, workers: int, **others: Any) -> Any:
-        asked.append(workers)
-        return made_of_each(*arguments, workers=1, **others)
+    def recorded(*arguments: Any, seconds: float, **others: Any) -> Any:
+        asked.append(seconds)
+        return made_of_each(*arguments, seconds=0, **others)
 
     monkeypatch.setattr(attributions, "made_of_each", recorded)
-    sample = people(BLOCK)
-    model: TrainedModel = fitted(sample, "sklearn.naive_bayes.GaussianNB", {})
-    for worth in (0.0, 1e9):
-        monkeypatch.setattr(attributions, "WORTH_STARTING", worth)
-        attribute(model, "permutation", sample.features, sample.features[:5], seed=1, workers=8)
-    assert asked == [8, 1]
+    monkeypatch.setattr(attributions, "seconds_of", lambda _: 0.5)
+    sample = people(2 * BLOCK)
+    model = fitted(sample, "sklearn.naive_bayes.GaussianNB", {})
+    for rows in (BLOCK, 2 * BLOCK):
+        attribute(model, "permutation", sample.features[:rows], sample.features[:5], seed=1, workers=8)
+    width = len(model.manifest.features)
+    assert asked == [0.5 * PERMUTATIONS * (2 * width + 1) * rows for rows in (BLOCK, 2 * BLOCK)]

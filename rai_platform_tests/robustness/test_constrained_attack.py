@@ -9,9 +9,9 @@ import pytest
 from pydantic import TypeAdapter
 from sklearn.linear_model import LogisticRegression
 
+from rai_platform import processes
 from rai_platform.data.preparation import PreparedData, prepare_data
 from rai_platform.data.sample import Sample
-from rai_platform.robustness import ensemble
 from rai_platform.robustness.attack_measurement import NOTHING_MUTABLE
 from rai_platform.robustness.attack_report import ConstrainedAttack
 from rai_platform.robustness.declaring import SENSITIVE
@@ -286,7 +286,7 @@ def test_german_credit_within_what_applicants_can_change(german: pd.DataFrame, t
 
 @pytest.mark.slow
 def test_nothing_depends_on_how_many_processes_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ensemble, "WORTH_STARTING", 0.0)
+    monkeypatch.setattr(processes, "SECONDS_WORTH_STARTING", 0)
     sample = mixed_people(200)
     model = fitted(sample, FOREST, {"n_estimators": 5})
     declared = {"one_hot": [["north", "south", "west"]], "rows": 12, "queries": 100}

@@ -58,7 +58,7 @@ def text_node(value: Any) -> dict[str, Any]:
 
 
 EMPTY_TUPLE = node("TupleNode", "builtins", "tuple", content=[]) | {"__id__": 9}
-CALL = node("TupleNode", "builtins", "tuple", content=[text_node("touch /tmp/owned")]) | {"__id__": 10}
+CALL = node("TupleNode", "builtins", "tuple", content=[text_node("touch owned")]) | {"__id__": 10}
 EMPTY_DICT = node(
     "DictNode",
     "builtins",
