@@ -175,8 +175,7 @@ def _landed(feasible: FeasibleSet, rows: Indices, points: Floats, at: Indices, l
         target = nudged if axis.whole or axis.levels else points[mine, number]
         target = np.clip(target, np.minimum(low, start), np.maximum(high, start))
         there = axis.landing(start, target)
-        outside = (there < axis.low - SLACK) | (
-            there > axis.high + SLACK
-        )  # where somebody began, and cannot stay on the way
+        # Somebody who began outside the bounds cannot stay on the way to them.
+        outside = (there < axis.low - SLACK) | (there > axis.high + SLACK)
         landed[mine, number] = np.where(outside, start, there)
     return landed

@@ -88,18 +88,12 @@ class Oracle:
         for start in range(0, len(rows), self.batch):
             part = slice(start, start + self.batch)
             table = self.feasible.table(rows[part], points[part])
-            scores, decisions = self._scored(table, rows[part])
+            groups = self.sensitive_features.iloc[rows[part]].reset_index(drop=True)
+            scores, decisions = self.model.score_and_decide(table, groups)
             side = np.where(self.decided[rows[part]] == 1, 1.0, -1.0)
             margins[part] = np.round(side * self._margin(scores), DIGITS)
             flipped[part] = decisions != self.decided[rows[part]]
         return margins, flipped
-
-    def _scored(self, table: pd.DataFrame, rows: Indices) -> tuple[Floats, npt.NDArray[np.int8]]:
-        manifest, scores = self.model.manifest, self.model.score(table)
-        if manifest.threshold is not None and manifest.composition != "group_thresholds":
-            return scores, (scores >= manifest.threshold).astype("int8")
-        groups = self.sensitive_features.iloc[rows].reset_index(drop=True)
-        return scores, self.model.decide(table, groups)
 
     def _margin(self, scores: Floats) -> Floats:
         if not self.model.manifest.score_is_probability:

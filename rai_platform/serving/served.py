@@ -61,10 +61,8 @@ class ServedModel:
                 (float(row[place]), manifest.classes[place])
                 for row, place in zip(chances, chances.argmax(axis=1), strict=True)
             ]
-        decisions = self.model.decide(frame, frame if manifest.group_features else None)
-        return [
-            (float(score), int(decision)) for score, decision in zip(self.model.score(frame), decisions, strict=True)
-        ]
+        scores, decisions = self.model.score_and_decide(frame, frame if manifest.group_features else None)
+        return [(float(score), int(decision)) for score, decision in zip(scores, decisions, strict=True)]
 
 
 def find_production(home: "Home", name: str) -> Production:

@@ -159,14 +159,28 @@ class TrainedModel:
         manifest = self.manifest
         if manifest.classes:
             return np.asarray(self.probabilities(features).argmax(axis=1), dtype="int8")
-        if manifest.threshold is not None and manifest.composition != "group_thresholds":
-            selected = self.score(features) >= manifest.threshold
+        if self._one_threshold is not None:
+            selected = self.score(features) >= self._one_threshold
         else:
             chance = self._chance_of_selection(features, sensitive_features)
             if not manifest.randomized:
                 return (chance >= 0.5).astype("int8")
             selected = chance > (draws(features, manifest) if drawn is None else drawn)
         return selected.astype("int8")
+
+    def score_and_decide(
+        self, features: pd.DataFrame, sensitive_features: pd.DataFrame | None = None
+    ) -> tuple[Scores, npt.NDArray[np.int8]]:
+        """What ``score`` and ``decide`` give of two labels, the rows scored once where one threshold decides; raises as they do."""
+        scores = self.score(features)
+        if self._one_threshold is not None:
+            return scores, (scores >= self._one_threshold).astype("int8")
+        return scores, self.decide(features, sensitive_features)
+
+    @property
+    def _one_threshold(self) -> float | None:
+        """The threshold of everybody's score; None where decisions come about otherwise."""
+        return None if self.manifest.composition == "group_thresholds" else self.manifest.threshold
 
     def _seen(self, inputs: Any) -> Any:
         """What the estimators see of encoded columns: all of it, or (rows, kept columns) behind a correlation remover."""
