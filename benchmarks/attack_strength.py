@@ -18,8 +18,8 @@ from foolbox.models.pytorch import PyTorchModel
 
 from benchmarks.robustness import images
 from benchmarks.table import Claim, Goal, report
-from rai_platform.robustness.images.apgd import AutoPGD
-from rai_platform.robustness.images.attacks import ATTACKS
+from rai_platform.robustness.images.apgd import AutoPGD, TargetedAutoPGD
+from rai_platform.robustness.images.attacks import ATTACKS, TARGETED_STEPS
 from rai_platform.robustness.images.ensemble import Assault, Target
 from rai_platform.robustness.images.network import one_thread
 from rai_platform.robustness.images.square import Square
@@ -56,6 +56,11 @@ def measure(quick: bool) -> list[Claim]:
                 for attack, other, says in (
                     ("apgd_ce", "apgd_ce", f"APGD-CE, {STEPS} gradients; peer: torchattacks'"),
                     ("apgd_dlr", "apgd_dlr", f"APGD-DLR, {STEPS} gradients; peer: torchattacks'"),
+                    (
+                        "apgd_t",
+                        "apgd_t",
+                        f"APGD-T, {TARGETED_STEPS} gradients for each of 9 classes; peer: torchattacks'",
+                    ),
                     ("square", "square", f"Square, {QUERIES} questions; peer: torchattacks'"),
                     (
                         "worst_case",
@@ -75,6 +80,7 @@ def by_the_platform(target: Target, epsilons: Sequence[float]) -> Left:
     attacks = {
         "apgd_ce": AutoPGD(norm="linf", loss="ce", steps=STEPS),
         "apgd_dlr": AutoPGD(norm="linf", loss="dlr", steps=STEPS),
+        "apgd_t": TargetedAutoPGD(norm="linf", steps=TARGETED_STEPS),
         "square": Square(norm="linf", queries=QUERIES),
     }
     left: Left = {
@@ -102,7 +108,7 @@ def by_torchattacks(target: Target, epsilons: Sequence[float]) -> Left:
         traced = torch.jit.trace(target.network, torch.from_numpy(target.images[:2]))
         torch.jit.save(traced, folder / "network.pt")  # type: ignore[no-untyped-call]  # of torch
         np.savez(folder / "images.npz", images=target.images, labels=target.labels)
-        asked = {"epsilons": list(epsilons), "steps": STEPS, "queries": QUERIES}
+        asked = {"epsilons": list(epsilons), "steps": STEPS, "targeted_steps": TARGETED_STEPS, "queries": QUERIES}
         (folder / "asked.json").write_text(json.dumps(asked), encoding="utf-8")
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(FOLDER), str(Path(__file__).parents[1])])}
         subprocess.run(

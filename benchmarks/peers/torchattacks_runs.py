@@ -20,14 +20,16 @@ def main(folder: Path) -> None:
     told = np.load(folder / "images.npz")
     images, labels = torch.from_numpy(told["images"]), torch.from_numpy(told["labels"])
     torch.set_num_threads(1)
+    classes = int(labels.max()) + 1
     left: dict[str, dict[str, float]] = {}
     for epsilon in asked["epsilons"]:
         near = {"norm": "Linf", "eps": epsilon, "seed": 0}
         attacks = {
             "apgd_ce": torchattacks.APGD(network, steps=asked["steps"], loss="ce", **near),
             "apgd_dlr": torchattacks.APGD(network, steps=asked["steps"], loss="dlr", **near),
+            "apgd_t": torchattacks.APGDT(network, steps=asked["targeted_steps"], n_classes=classes, **near),
             "square": torchattacks.Square(network, n_queries=asked["queries"], **near),
-            "autoattack": torchattacks.AutoAttack(network, n_classes=int(labels.max()) + 1, **near),
+            "autoattack": torchattacks.AutoAttack(network, n_classes=classes, **near),
         }
         *_, square = attacks["autoattack"]._autoattack.attacks  # it takes no number of questions
         square.n_queries = asked["queries"]

@@ -14,6 +14,7 @@ LINES = {
     "deepfool": (SECOND, ":", "."),
     "apgd_ce": (INK, "-", "."),
     "apgd_dlr": (INK, ":", "."),
+    "apgd_t": (INK, "--", "."),
     "square": (WARM, "-", "."),
     "hop_skip_jump": (WARM, ":", "."),
 }

@@ -1,7 +1,7 @@
 """The attacks on images: what each sees, how long it runs, and what it finds against one batch."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from foolbox.attacks.base import FixedEpsilonAttack
@@ -14,14 +14,17 @@ from foolbox.attacks.projected_gradient_descent import (
 from foolbox.models.pytorch import PyTorchModel
 from torch import Tensor
 
-from rai_platform.robustness.images.apgd import AutoPGD
+from rai_platform.robustness.images.apgd import AutoPGD, TargetedAutoPGD
 from rai_platform.robustness.images.decision_search import HopSkipJump
 from rai_platform.robustness.images.found import Found
+from rai_platform.robustness.images.losses import LEAST_CLASSES_OF_TARGETED_DLR
 from rai_platform.robustness.images.report import Access, ImageAttack, Norm
 from rai_platform.robustness.images.square import Square
 
 STEPS = 50  # gradients of one run of PGD and of Auto-PGD
 RESTARTS = 2
+TARGETED_STEPS = 20  # gradients of a run of APGD-T towards one class
+TARGETS = 9  # classes it runs towards
 DEEPFOOL_STEPS = 50
 REACH = 2.5  # a run of PGD can walk this many times epsilon: to the boundary and along it (Madry et al., ICLR 2018)
 LATE = 0.9  # of the iterations
@@ -48,9 +51,17 @@ ATTACKS: dict[ImageAttack, Kind] = {
     "deepfool": Kind("gradients", DEEPFOOL_STEPS),
     "apgd_ce": Kind("gradients", STEPS, RESTARTS),
     "apgd_dlr": Kind("gradients", STEPS, RESTARTS),
+    "apgd_t": Kind("gradients", TARGETED_STEPS, TARGETS),
     "square": Kind("scores", 0),
     "hop_skip_jump": Kind("decisions", 0),
 }
+
+
+def attacks_on(classes: int) -> dict[ImageAttack, Kind]:
+    """The attacks on a network with so many classes: APGD-T is not defined for few, and has no more runs than other classes."""
+    if classes < LEAST_CLASSES_OF_TARGETED_DLR:
+        return {attack: kind for attack, kind in ATTACKS.items() if attack != "apgd_t"}
+    return ATTACKS | {"apgd_t": replace(ATTACKS["apgd_t"], restarts=min(TARGETS, classes - 1))}
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +112,15 @@ def candidates(
                 norm=norm, loss="ce" if attack == "apgd_ce" else "dlr", steps=STEPS, restarts=RESTARTS, seed=seed
             )
             found = [search.search(model, images, labels, epsilon=epsilon) for epsilon in epsilons]
-            return _candidates(found, LATE * STEPS * RESTARTS)
+            return _candidates(found)
+        if attack == "apgd_t":
+            targeted = TargetedAutoPGD(norm=norm, steps=TARGETED_STEPS, targets=TARGETS, seed=seed)
+            found = [targeted.search(model, images, labels, epsilon=epsilon) for epsilon in epsilons]
+            return _candidates(found)
         if attack == "square":
             square = Square(norm=norm, queries=queries, seed=seed)
             found = [square.search(model, images, labels, epsilon=epsilon) for epsilon in epsilons]
-            return _candidates(found, LATE * queries)
+            return _candidates(found)
         if attack == "deepfool":
             deepfool = L2DeepFoolAttack if norm == "l2" else LinfDeepFoolAttack
             return Candidates([deepfool(steps=DEEPFOOL_STEPS).run(model, images, labels)] * len(epsilons))
@@ -116,8 +131,9 @@ def candidates(
         return Candidates([_run(runs, model, images, labels, epsilon) for epsilon in epsilons])
 
 
-def _candidates(found: Sequence[Found], late: float) -> Candidates:
-    return Candidates([each.images for each in found], torch.stack([each.first > late for each in found]))
+def _candidates(found: Sequence[Found]) -> Candidates:
+    late = torch.stack([each.first > LATE * each.iterations for each in found])
+    return Candidates([each.images for each in found], late)
 
 
 def _fast_gradient(norm: Norm) -> tuple[FixedEpsilonAttack, ...]:

@@ -27,7 +27,7 @@ SLACK = 0.01  # of the images: what a stronger attack may miss by the chance of 
 WIDEST = 0.15  # of the 95 % interval of accuracy under attack: some 200 images
 FLAT = 0.05  # of the images attacked may have no gradient
 GAINING = 0.05  # of the images attacked may be turned in the last tenth of an attack
-WHITE_BOX: tuple[ImageAttack, ...] = ("fgsm", "pgd", "deepfool", "apgd_ce", "apgd_dlr")
+WHITE_BOX: tuple[ImageAttack, ...] = ("fgsm", "pgd", "deepfool", "apgd_ce", "apgd_dlr", "apgd_t")
 STRONGER: tuple[tuple[ImageAttack, ImageAttack], ...] = (("fgsm", "pgd"), ("fgsm", "apgd_ce"))
 ITERATIVE: tuple[ImageAttack, ...] = ("pgd", "apgd_ce", "apgd_dlr")
 

@@ -11,8 +11,10 @@ class Found:
 
     Attributes:
         images: (batch, channels, height, width); where none was classified wrongly, the one that came closest.
-        first: the iteration that turned each (batch,), counted over all restarts; -1 where none did.
+        first: the iteration that turned each (batch,), counted over all runs; -1 where none did.
+        iterations: of all runs together, where an image stands to the end.
     """
 
     images: Tensor
     first: Tensor
+    iterations: int

@@ -10,6 +10,7 @@ from torch.nn import functional
 Loss = Literal["ce", "dlr"]
 TINY = 1e-12
 LEAST_CLASSES_OF_DLR = 3
+LEAST_CLASSES_OF_TARGETED_DLR = 4
 
 
 def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
@@ -38,6 +39,17 @@ def difference_of_logits_ratio(logits: Tensor, labels: Tensor) -> Tensor:
         return margin(logits, labels)
     ordered = logits.topk(LEAST_CLASSES_OF_DLR, dim=1).values
     return margin(logits, labels) / (ordered[:, 0] - ordered[:, 2] + TINY)
+
+
+def targeted_difference_of_logits_ratio(logits: Tensor, labels: Tensor, targets: Tensor) -> Tensor:
+    """-(z_y - z_t) / (z_π1 - (z_π3 + z_π4) / 2), t the class to be reached (batch,): defined for four classes or more.
+
+    Source: Croce and Hein, as above, equation 7.
+    """
+    rows = torch.arange(len(labels), device=logits.device)
+    ordered = logits.topk(LEAST_CLASSES_OF_TARGETED_DLR, dim=1).values
+    width = ordered[:, 0] - (ordered[:, 2] + ordered[:, 3]) / 2
+    return (logits[rows, targets] - logits[rows, labels]) / (width + TINY)
 
 
 LOSSES: dict[Loss, Callable[[Tensor, Tensor], Tensor]] = {"ce": cross_entropy, "dlr": difference_of_logits_ratio}

@@ -31,6 +31,7 @@ from rai_platform.statistics.estimates import weighted_proportion
 if TYPE_CHECKING:
     from torch import nn
 
+    from rai_platform.robustness.images.attacks import Kind
     from rai_platform.robustness.images.ensemble import Assault, Example, Outcome, Target
 
 USUAL = ImageAttacks()
@@ -86,6 +87,7 @@ def measure_image_robustness(
         UnsuitableData: images, labels and the rest do not fit each other or are not what they have to be.
         UnscorableRows: the network gives no finite logits (images, classes).
     """
+    from rai_platform.robustness.images.attacks import attacks_on
     from rai_platform.robustness.images.ensemble import Target, without_gradient
     from rai_platform.robustness.images.network import device_for, frozen, logits_of, one_thread
     from rai_platform.robustness.images.workers import carry_out_all
@@ -106,14 +108,15 @@ def measure_image_robustness(
     target = Target(network=still, images=images[drawn], labels=labels[drawn], predicted=predicted[drawn], device=where)
     right = target.predicted == target.labels
     people = everybody.take(drawn)
-    assaults = list(_assaults(tried, right, queries=queries, seed=seed))
+    attacks = attacks_on(len(classes))
+    assaults = list(_assaults(tried, attacks, right, queries=queries, seed=seed))
     unlimited = {norm: _everything(norm, images.shape[1:], tried[norm]) for norm in tried}
     last = list(_last_assaults(unlimited, right, seed=seed))
     outcomes = carry_out_all(target, [*assaults, *last], workers=workers, progress=progress)
     done = list(zip(assaults, outcomes[: len(assaults)], strict=True))
-    searched = [_searched(norm, tried[norm], right, done) for norm in tried]
+    searched = [_searched(norm, tried[norm], attacks, right, done) for norm in tried]
     curve = tuple(point for each in searched for point in _curve(each, target.labels, classes, people))
-    efforts = tuple(effort for each in searched for effort in _efforts(each, done)) if right.any() else ()
+    efforts = tuple(effort for each in searched for effort in _efforts(each, attacks, done)) if right.any() else ()
     rows = np.flatnonzero(right)
     with one_thread():
         flat = [without_gradient(target, rows[start : start + BATCH]) for start in range(0, len(rows), BATCH)]
@@ -184,11 +187,11 @@ def _must_fit(
 # --- what is attacked ----------------------------------------------------------------------------------------------------
 
 
-def _assaults(tried: Mapping[Norm, tuple[float, ...]], right: Mask, *, queries: int, seed: int) -> Iterator["Assault"]:
-    from rai_platform.robustness.images.attacks import ATTACKS
-
+def _assaults(
+    tried: Mapping[Norm, tuple[float, ...]], attacks: Iterable[ImageAttack], right: Mask, *, queries: int, seed: int
+) -> Iterator["Assault"]:
     for norm, epsilons in tried.items():
-        for attack in ATTACKS:
+        for attack in attacks:
             size = TOGETHER if attack == "hop_skip_jump" else BATCH
             for number, rows in enumerate(_batches(right & _tried(attack, len(right)), size)):
                 yield _assault(attack, norm, epsilons, rows, number, queries=queries, seed=seed)
@@ -251,12 +254,14 @@ def _everything(norm: Norm, shape: tuple[int, ...], epsilons: Sequence[float]) -
 
 
 def _searched(
-    norm: Norm, epsilons: tuple[float, ...], right: Mask, done: Sequence[tuple["Assault", "Outcome"]]
+    norm: Norm,
+    epsilons: tuple[float, ...],
+    attacks: Iterable[ImageAttack],
+    right: Mask,
+    done: Sequence[tuple["Assault", "Outcome"]],
 ) -> Searched:
-    from rai_platform.robustness.images.attacks import ATTACKS
-
     shape = (len(epsilons), len(right))
-    turned: dict[ImageAttack, Mask] = {attack: np.zeros(shape, dtype=bool) for attack in ATTACKS}
+    turned: dict[ImageAttack, Mask] = {attack: np.zeros(shape, dtype=bool) for attack in attacks}
     late: dict[ImageAttack, Mask] = {}
     for assault, outcome in done:
         if assault.norm != norm:
@@ -271,7 +276,7 @@ def _searched(
         right=right,
         turned=turned,
         late=late,
-        tried={attack: _tried(attack, len(right)) for attack in ATTACKS},
+        tried={attack: _tried(attack, len(right)) for attack in attacks},
     )
 
 
@@ -312,10 +317,10 @@ def _curve(searched: Searched, labels: Labels, classes: Sequence[str], people: P
         )
 
 
-def _efforts(searched: Searched, done: Sequence[tuple["Assault", "Outcome"]]) -> Iterator[ImageEffort]:
-    from rai_platform.robustness.images.attacks import ATTACKS
-
-    for attack, kind in ATTACKS.items():
+def _efforts(
+    searched: Searched, attacks: Mapping[ImageAttack, "Kind"], done: Sequence[tuple["Assault", "Outcome"]]
+) -> Iterator[ImageEffort]:
+    for attack, kind in attacks.items():
         attacked = searched.right & searched.tried[attack]
         if not attacked.any():
             continue
@@ -383,7 +388,7 @@ def _of_many_classes(found: Iterable[tuple["Assault", "Example"]], labels: Label
 
 
 def _notes(classes: int, n: int) -> tuple[str, ...]:
-    from rai_platform.robustness.images.losses import LEAST_CLASSES_OF_DLR
+    from rai_platform.robustness.images.losses import LEAST_CLASSES_OF_DLR, LEAST_CLASSES_OF_TARGETED_DLR
 
     notes = ["An image that was turned within a smaller distance counts as turned within a larger one."]
     if n > BY_DECISIONS:
@@ -393,6 +398,10 @@ def _notes(classes: int, n: int) -> tuple[str, ...]:
     if classes < LEAST_CLASSES_OF_DLR:
         notes.append(
             "The difference of logits ratio is not defined for two classes: APGD-DLR ascended the margin of the logits."
+        )
+    if classes < LEAST_CLASSES_OF_TARGETED_DLR:
+        notes.append(
+            f"APGD-T, which ascends towards one class after the other, is not defined for {classes} classes, and was not tried."
         )
     return tuple(notes)
 

@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 Norm = Literal["linf", "l2"]
-ImageAttack = Literal["fgsm", "pgd", "deepfool", "apgd_ce", "apgd_dlr", "square", "hop_skip_jump", "worst_case"]
+ImageAttack = Literal[
+    "fgsm", "pgd", "deepfool", "apgd_ce", "apgd_dlr", "apgd_t", "square", "hop_skip_jump", "worst_case"
+]
 Access = Literal["gradients", "scores", "decisions"]
 Corruption = Literal["gaussian_noise", "blur", "contrast", "brightness"]
 SEVERITIES = (1, 2, 3, 4, 5)
@@ -24,6 +26,7 @@ IN_WORDS: dict[str, str] = {
     "deepfool": "DeepFool",
     "apgd_ce": "APGD-CE",
     "apgd_dlr": "APGD-DLR",
+    "apgd_t": "APGD-T",
     "square": "Square",
     "hop_skip_jump": "HopSkipJump",
     "worst_case": "all together",

@@ -88,7 +88,7 @@ class Square(Untargeted):
             best[left] = torch.where(spread(better, tried), tried, best[left])
             lowest[left] = torch.where(better, margins, lowest[left])
             first[left] = torch.where(margins < 0, query, -1)
-        return Found(images=best, first=first)
+        return Found(images=best, first=first, iterations=self.queries)
 
 
 def _margins(model: Model, images: Tensor, labels: Tensor) -> Tensor:

@@ -95,13 +95,14 @@ def test_an_image_turned_within_a_smaller_distance_counts_within_a_larger_one(re
 
 def test_every_attack_tells_what_it_took(report: ImageRobustness) -> None:
     asked = {(effort.norm, effort.attack): effort.queries for effort in report.efforts}
-    assert len(asked) == 14
+    assert len(asked) == 16
     for effort in report.efforts:
         assert effort.refused == 0
         assert effort.queries >= 1
     assert asked["linf", "square"] <= 4 * (report.queries + 1)
     assert asked["linf", "hop_skip_jump"] <= 1.5 * report.queries + 100
     assert asked["linf", "fgsm"] < asked["linf", "pgd"]
+    assert {effort.restarts for effort in report.efforts if effort.attack == "apgd_t"} == {len(CLASSES) - 1}
 
 
 def test_examples_are_images_that_the_network_takes_for_something_else(report: ImageRobustness) -> None:
@@ -161,6 +162,8 @@ def test_no_more_images_are_attacked_than_the_budget(network: Small) -> None:
 def test_two_classes_are_attacked_and_the_stand_in_is_named() -> None:
     found = measured(trained(2, epochs=3), classes=("even", "odd"), **{**QUICK, "n": 60})
     assert any("two classes" in note for note in found.notes)
+    assert any("APGD-T" in note and "not tried" in note for note in found.notes)
+    assert "apgd_t" not in {point.attack for point in found.curve} | {effort.attack for effort in found.efforts}
     assert points(found, "linf", "apgd_dlr")[-1].accuracy.value < found.accuracy.value  # type: ignore[union-attr]
 
 

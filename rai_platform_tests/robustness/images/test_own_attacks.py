@@ -11,10 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from rai_platform.robustness.images.apgd import AutoPGD, checkpoints
+from rai_platform.robustness.images.apgd import AutoPGD, TargetedAutoPGD, checkpoints
 from rai_platform.robustness.images.decision_search import FIRST_QUESTIONS, SEARCHING, HopSkipJump, steps_for
 from rai_platform.robustness.images.geometry import Ball, sizes, steepest
-from rai_platform.robustness.images.losses import LOSSES, cross_entropy, difference_of_logits_ratio, margin
+from rai_platform.robustness.images.losses import (
+    LOSSES,
+    cross_entropy,
+    difference_of_logits_ratio,
+    margin,
+    targeted_difference_of_logits_ratio,
+)
 from rai_platform.robustness.images.report import Norm
 from rai_platform.robustness.images.square import Square, hill, side
 
@@ -40,7 +46,7 @@ def some_images(*shape: int, seed: int = 0) -> Tensor:
 @given(
     norm=NORMS,
     epsilon=st.floats(0.01, 2),
-    kind=st.sampled_from(["ce", "dlr", "square"]),
+    kind=st.sampled_from(["ce", "dlr", "targeted", "square"]),
     channels=st.sampled_from([1, 3]),
     height=st.integers(2, 7),
     width=st.integers(2, 7),
@@ -52,11 +58,13 @@ def test_whatever_they_find_is_an_image_within_the_distance(
     model = model_of(linear(4, channels=channels, height=height, width=width, seed=seed))
     images = some_images(3, channels, height, width, seed=seed).round(decimals=1)
     labels = model(images).argmax(1)
-    attack: Any = (
-        Square(norm=norm, queries=20, seed=seed)
-        if kind == "square"
-        else AutoPGD(norm=norm, loss=kind, steps=8, restarts=2, seed=seed)
-    )
+    attack: Any
+    if kind == "square":
+        attack = Square(norm=norm, queries=20, seed=seed)
+    elif kind == "targeted":
+        attack = TargetedAutoPGD(norm=norm, steps=8)
+    else:
+        attack = AutoPGD(norm=norm, loss=kind, steps=8, restarts=2, seed=seed)
     found = attack.search(model, images, labels, epsilon=epsilon)
     assert found.images.shape == images.shape
     assert found.images.min() >= 0
@@ -176,6 +184,54 @@ def test_more_restarts_never_turn_fewer_images(network: nn.Module) -> None:
     assert found[1].first.max() <= 30
 
 
+@pytest.mark.parametrize("epsilon", [0.002, 0.02, 0.1, 0.4])
+def test_apgd_t_turns_every_image_of_a_linear_network_that_can_be_turned_into_any_class(epsilon: float) -> None:
+    """Of each pair of classes the best perturbation is known; the one to the likeliest class is often not the one that turns."""
+    network = linear(6, height=6, width=6, seed=3)
+    images = some_images(200, 1, 6, 6)
+    labels = network(images).argmax(1)
+    weights = network[1].weight
+    possible = torch.zeros(len(images), dtype=torch.bool)
+    for target in range(6):
+        towards = (weights[target] - weights[labels]).reshape(images.shape).sign()
+        best = network((images + epsilon * towards).clamp(0, 1))
+        possible |= best[:, target] - best[torch.arange(len(images)), labels] > 1e-4
+    found = TargetedAutoPGD(norm="linf", steps=20).search(model_of(network), images, labels, epsilon=epsilon)
+    assert ((found.first >= 0) >= possible).all()
+    assert found.iterations == 20 * 5
+
+
+class Lure(nn.Module):
+    """Of class 0 until one of two things happens: the likely class 1 stays just out of reach, class 2 is reached by darkness."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        light = images.flatten(1).mean(1)
+        nearly = torch.full_like(light, 0.9) + 0.05 * light
+        return torch.stack([torch.ones_like(light), nearly, 0.8 - 4 * (light - 0.4), torch.zeros_like(light)], dim=1)
+
+
+def test_apgd_t_reaches_the_class_that_is_not_the_likeliest() -> None:
+    model, labels = model_of(Lure().eval()), torch.tensor([0, 0])
+    images = torch.full((2, 1, 4, 4), 0.45)
+    assert (model(images).argsort(1, descending=True)[:, 1] == 1).all()
+    one, both = (
+        TargetedAutoPGD(norm="linf", steps=10, targets=targets).search(model, images, labels, epsilon=0.2)
+        for targets in (1, 2)
+    )
+    assert (one.first == -1).all()
+    assert (both.first > 10).all(), "counted over the runs"
+    assert (model(both.images).argmax(1) == 2).all()
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_apgd_t_refuses_a_network_of_too_few_classes(classes: int) -> None:
+    images = some_images(2, 1, 5, 4)
+    with pytest.raises(ValueError, match=f"defined for 4 classes or more, got {classes}"):
+        TargetedAutoPGD(norm="linf").search(
+            model_of(linear(classes)), images, torch.zeros(2, dtype=torch.int64), epsilon=0.1
+        )
+
+
 @pytest.mark.parametrize("norm", ["linf", "l2"])
 @pytest.mark.parametrize("kind", [lambda norm: AutoPGD(norm=norm, loss="ce", steps=5), lambda norm: Square(norm=norm)])
 def test_foolbox_runs_them_as_its_own_and_clips_by_their_distance(kind: Any, norm: Norm) -> None:
@@ -190,7 +246,7 @@ def test_foolbox_runs_them_as_its_own_and_clips_by_their_distance(kind: Any, nor
     )
 
 
-@pytest.mark.parametrize("attack", [AutoPGD(norm="l2", loss="ce"), Square(norm="l2")])
+@pytest.mark.parametrize("attack", [AutoPGD(norm="l2", loss="ce"), TargetedAutoPGD(norm="l2"), Square(norm="l2")])
 def test_a_targeted_attack_is_refused(attack: Any) -> None:
     images = some_images(2, 1, 5, 4)
     with pytest.raises(TypeError, match="is untargeted"):
@@ -219,6 +275,14 @@ def test_the_difference_of_logits_ratio_knows_neither_scale_nor_shift(
     assert torch.allclose(value, difference_of_logits_ratio(scale * z + shift, y), rtol=1e-4, atol=1e-4)
     assert bool(value > 0) == (int(z.argmax()) != label)
     assert float(value) >= -1, "at most the whole way from the first to the third"
+
+
+def test_the_targeted_ratio_is_that_of_the_paper_and_knows_neither_scale_nor_shift() -> None:
+    z, y, t = torch.tensor([[5.0, 3.0, 2.0, 1.0, -4.0]], dtype=torch.float64), torch.tensor([0]), torch.tensor([4])
+    value = targeted_difference_of_logits_ratio(z, y, t)
+    assert value.item() == pytest.approx(-(5 - -4) / (5 - (2 + 1) / 2))
+    assert torch.allclose(targeted_difference_of_logits_ratio(3 * z - 7, y, t), value)
+    assert targeted_difference_of_logits_ratio(z, t, y).item() > 0
 
 
 def test_for_two_classes_the_margin_stands_in() -> None:

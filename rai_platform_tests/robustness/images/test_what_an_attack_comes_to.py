@@ -8,7 +8,7 @@ import torch
 from foolbox.models import PyTorchModel
 from torch import Tensor, nn
 
-from rai_platform.robustness.images.attacks import LATE, RESTARTS, STEPS, candidates
+from rai_platform.robustness.images.attacks import LATE, RESTARTS, STEPS, TARGETED_STEPS, candidates
 from rai_platform.robustness.images.ensemble import Assault, Target, carry_out, nearest_otherwise
 from rai_platform.robustness.images.searched import Searched
 
@@ -22,24 +22,27 @@ class Yielding(nn.Module):
     Args:
         after: questions that it answers with 0.
         forever: whether it keeps saying 1; otherwise once alone.
+        classes: how many there are; it names none but the first two.
     """
 
-    def __init__(self, after: int, *, forever: bool = True) -> None:
+    def __init__(self, after: int, *, forever: bool = True, classes: int = 2) -> None:
         super().__init__()
-        self.after, self.forever, self.asked = after, forever, 0
+        self.after, self.forever, self.classes, self.asked = after, forever, classes, 0
 
     def forward(self, images: Tensor) -> Tensor:
         gives_in = self.asked >= self.after if self.forever else self.asked == self.after
         self.asked += 1
         slope = 1e-3 * images.flatten(1).mean(1)
-        return torch.stack([1.0 + slope, torch.full_like(slope, 2.0 if gives_in else 0.0)], dim=1)
+        second = torch.full_like(slope, 2.0 if gives_in else 0.0)
+        others = [torch.full_like(slope, -float(number)) for number in range(2, self.classes)]
+        return torch.stack([1.0 + slope, second, *others], dim=1)
 
 
-def late_of(attack: Any, after: int) -> list[list[bool]]:
+def late_of(attack: Any, after: int, *, classes: int = 2) -> list[list[bool]]:
     """Whether an image counts as turned late by an attack on a network that gives in after so many questions."""
     found = candidates(
         attack,
-        PyTorchModel(Yielding(after).eval(), bounds=(0, 1), device="cpu"),
+        PyTorchModel(Yielding(after, classes=classes).eval(), bounds=(0, 1), device="cpu"),
         GREY,
         torch.tensor([0]),
         norm="linf",
@@ -61,6 +64,13 @@ def test_auto_pgd_counts_as_late_what_the_last_tenth_of_its_iterations_turned(at
     starts = 1 + (iteration - 1) // STEPS
     assert late_of(attack, iteration + starts - 1) == [[more == 1]]
     assert late_of(attack, 0) == [[False]], "wrong as it is"
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_apgd_t_counts_over_the_classes_that_there_are(more: int) -> None:
+    """Of five classes four are others. Which class is likeliest is a question of its own, as is the start of every run."""
+    iteration = round(LATE * TARGETED_STEPS * 4) + more
+    assert late_of("apgd_t", 1 + iteration + (iteration - 1) // TARGETED_STEPS, classes=5) == [[more == 1]]
 
 
 @pytest.mark.parametrize("more", [0, 1])
