@@ -29,7 +29,7 @@ PEER = "torchattacks==3.5.1"
 FOLDER = Path(__file__).parent / "peers" / ".environments" / PEER.replace("==", "-")
 STEPS = 100
 QUERIES = 1000
-ONE_POINT = 0.01 + 1e-9  # of shares that come as binary fractions
+ONE_POINT = 0.01 + 1e-6  # of shares that come as binary fractions of 32 bits
 EPSILON_OF_TRAINING = 0.2
 Left = dict[str, dict[str, float]]
 
