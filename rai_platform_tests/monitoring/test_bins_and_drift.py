@@ -41,7 +41,7 @@ def test_windows_of_categories_add_up(reference: list[str], first: list[str], se
 
 @settings(max_examples=50)
 @given(reference=VALUES, window=VALUES)
-def test_distances_of_numbers_are_those_of_scipy_where_every_value_has_a_bin(
+def test_distances_of_numbers_are_those_of_the_rows_where_every_value_has_a_bin(
     reference: list[float | None], window: list[float | None]
 ) -> None:
     """A window within the values of the reference, so that nothing lies between or beyond the cuts."""
@@ -51,7 +51,8 @@ def test_distances_of_numbers_are_those_of_scipy_where_every_value_has_a_bin(
         return
     bins = NumberBins.of(numbers(reference), quantiles=1000)
     found = measure_drift(bins, bins.count(numbers(reference)), bins.count(numbers(within)))
-    assert found.kolmogorov_smirnov == pytest.approx(stats.ks_2samp(known, within, method="asymp").statistic)
+    apart = [sum(x <= at for x in known) / len(known) - sum(x <= at for x in within) / len(within) for at in known]
+    assert found.kolmogorov_smirnov == pytest.approx(max(map(abs, apart)))
     assert found.wasserstein == pytest.approx(stats.wasserstein_distance(known, within), abs=1e-9)
 
 
