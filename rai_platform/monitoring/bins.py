@@ -70,9 +70,13 @@ class NumberBins:
     def count(self, values: pl.Series) -> Counts:
         """Values (n,) by bin; a value that is no finite number counts as missing."""
         known = _finite(values)
-        places = np.searchsorted(np.asarray(self.cuts), known, side="left")
+        places = self.places(pl.Series(known))
         bins = np.bincount(places, minlength=len(self.cuts) + 1)
         return Counts(bins=tuple(int(each) for each in bins), missing=len(values) - len(known), new={})
+
+    def places(self, values: pl.Series) -> npt.NDArray[np.int64]:
+        """The bin of each of some finite values (n,)."""
+        return np.searchsorted(np.asarray(self.cuts), values.cast(pl.Float64).to_numpy(), side="left")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

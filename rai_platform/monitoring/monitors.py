@@ -23,7 +23,7 @@ from rai_platform.fairness.rates import (
 )
 from rai_platform.monitoring.drift import Part, parts
 from rai_platform.monitoring.outcomes import NOBODY_KNOWS
-from rai_platform.monitoring.windows import ALL, SCORE, SCORE_BINS, Reference, Window
+from rai_platform.monitoring.windows import ALL, SCORE, Reference, Window
 from rai_platform.statistics.e_values import log_e_value_outside, log_mean
 from rai_platform.statistics.estimates import Proportion
 
@@ -175,7 +175,7 @@ def _look(monitor: Monitor, shares: tuple[Share, ...]) -> Look:
 
 def _columns(reference: Reference, window: Window, tolerances: Tolerances) -> dict[Monitor, tuple[Share, ...]]:
     found = {}
-    for name, bins in {**reference.bins, SCORE: SCORE_BINS}.items():
+    for name, bins in {**reference.bins, SCORE: reference.score_bins}.items():
         before, now = reference.window.columns[name], window.columns[name]
         if before.n and now.n:
             monitor = Monitor("prediction", "score") if name == SCORE else Monitor("data", name)

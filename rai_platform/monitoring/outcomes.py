@@ -12,7 +12,7 @@ from rai_platform.fairness.cells import Cells, Row
 from rai_platform.statistics.areas import roc_auc
 from rai_platform.statistics.estimates import NormalEstimate
 
-BINS = 100  # of the score
+BINS = 100  # of the score, at most
 UNKNOWN = 2  # the place of rows whose label is not known
 EVERYBODY = "(all)"
 NOBODY_KNOWS = "(not known)"  # the group of whom the separate store says nothing
@@ -22,7 +22,7 @@ Numbers = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcomes:
-    """How many rows of every group have a label, a decision, and a score in each hundredth of the scale.
+    """How many rows of every group have a label, a decision, and a score in each bin of the reference.
 
     Attributes:
         groups: names (groups,).
@@ -38,15 +38,13 @@ class Outcomes:
         """Counts the groups of one column, or everybody.
 
         Args:
-            rows: with ``label`` (0, 1 or null), ``decision`` (0 or 1) and ``score`` (0 to 1).
+            rows: with ``label`` (0, 1 or null), ``decision`` (0 or 1) and ``bin`` (the place of the score, 0 to 99).
             group: a column of it; a row without a value is of ``(not known)``.
         """
         who = pl.lit(EVERYBODY) if group is None else pl.col(group).cast(pl.String).fill_null(NOBODY_KNOWS)
         cell = pl.col("label").fill_null(UNKNOWN).cast(pl.Int64) * 2 + pl.col("decision").cast(pl.Int64)
-        bin_ = (pl.col("score").clip(0.0, 1.0) * BINS).floor().clip(0, BINS - 1).cast(pl.Int64)
-        counted = (
-            rows.lazy().group_by(who.alias("who"), (cell * BINS + bin_).alias("place")).agg(rows=pl.len()).collect()
-        )
+        place = (cell * BINS + pl.col("bin")).alias("place")
+        counted = rows.lazy().group_by(who.alias("who"), place).agg(rows=pl.len()).collect()
         names = in_order(counted["who"].unique().to_list())
         table = np.zeros((len(names), 6 * BINS), dtype="int64")
         index = {name: at for at, name in enumerate(names)}
@@ -93,7 +91,7 @@ class Outcomes:
         """Expected counts of all rows, were the label 1 as often as is usual at each score.
 
         Args:
-            positive: how often the label is 1 in each hundredth of the scale (bins,).
+            positive: how often the label is 1 in each bin of the score (bins,).
         """
         table = self.array
         found = [
@@ -109,7 +107,7 @@ class Outcomes:
         return summed[0] + summed[1], summed[2] + summed[3]
 
     def roc_auc(self) -> NormalEstimate | None:
-        """The area under the ROC curve of the rows whose label is known, scores in one hundredth of the scale counting as equal."""
+        """The area under the ROC curve of the rows whose label is known, scores in one bin counting as equal."""
         negative, positive = self.by_label()
         if not negative.sum() or not positive.sum():
             return None

@@ -7,11 +7,11 @@ from typing import Self
 import polars as pl
 
 from rai_platform.monitoring.bins import Bins, CategoryBins, Counts, NumberBins
-from rai_platform.monitoring.outcomes import Outcomes
+from rai_platform.monitoring.outcomes import BINS, Outcomes
 
 SCORE = "(score)"
 ALL = "(all)"
-SCORE_BINS = NumberBins(cuts=tuple(number / 100 for number in range(1, 100)))
+HUNDREDTHS = NumberBins(cuts=tuple(number / BINS for number in range(1, BINS)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,12 +48,14 @@ class Reference:
 
     Attributes:
         bins: of every feature.
+        score_bins: of the score, a hundred at most.
         sensitive_features: columns by which people are told apart.
         window: the counts.
         says: what the rows are, in words: ``the test data of version 3``.
     """
 
     bins: dict[str, Bins]
+    score_bins: NumberBins
     sensitive_features: tuple[str, ...]
     window: Window
     says: str
@@ -65,7 +67,8 @@ def reference_of(
     """The reference that rows make.
 
     Args:
-        rows: with the features, the sensitive features, ``label``, ``decision`` and ``score``, one for each prediction.
+        rows: with the features, the sensitive features, ``label`` (0, 1 or null), ``decision`` (0 or 1) and ``score``, one for
+            each prediction.
         features: ``number`` or ``category``, by name.
         sensitive_features: columns by which people are told apart.
         says: what the rows are.
@@ -74,22 +77,44 @@ def reference_of(
         name: NumberBins.of(rows[name]) if kind == "number" else CategoryBins.of(rows[name])
         for name, kind in features.items()
     }
-    window = count_window(rows, bins=bins, sensitive_features=sensitive_features, name=says)
-    return Reference(bins=bins, sensitive_features=tuple(sensitive_features), window=window, says=says)
+    return Reference(
+        bins=bins,
+        score_bins=(score_bins := _score_bins(rows["score"])),
+        sensitive_features=tuple(sensitive_features),
+        window=_counted(rows, bins, score_bins, sensitive_features, says),
+        says=says,
+    )
 
 
-def count_window(
-    rows: pl.DataFrame, *, bins: Mapping[str, NumberBins | CategoryBins], sensitive_features: Sequence[str], name: str
+def count_window(rows: pl.DataFrame, reference: Reference, *, name: str) -> Window:
+    """The counts of the predictions of one window, in the bins of a reference; rows as of ``reference_of``."""
+    return _counted(rows, reference.bins, reference.score_bins, reference.sensitive_features, name)
+
+
+def _score_bins(scores: pl.Series) -> NumberBins:
+    """Hundredths of the scale where scores are from 0 to 1, else bins of about equal share."""
+    if scores.is_between(0, 1).all():
+        return HUNDREDTHS
+    found = NumberBins.of(scores, quantiles=BINS - 1)
+    return NumberBins(cuts=found.cuts[: BINS - 1])
+
+
+def _counted(
+    rows: pl.DataFrame,
+    bins: Mapping[str, Bins],
+    score_bins: NumberBins,
+    sensitive_features: Sequence[str],
+    name: str,
 ) -> Window:
-    """The counts of the predictions of one window, in the bins of a reference; arguments as of ``reference_of``."""
+    scored = rows.with_columns(bin=score_bins.places(rows["score"]))
     return Window(
         name=name,
         columns={
             **{column: kind.count(rows[column]) for column, kind in bins.items()},
-            SCORE: SCORE_BINS.count(rows["score"]),
+            SCORE: score_bins.count(rows["score"]),
         },
         outcomes={
-            ALL: Outcomes.count(rows, None),
-            **{feature: Outcomes.count(rows, feature) for feature in sensitive_features},
+            ALL: Outcomes.count(scored, None),
+            **{feature: Outcomes.count(scored, feature) for feature in sensitive_features},
         },
     )

@@ -25,9 +25,7 @@ def employment(real_data: Path) -> tuple[Reference, list[Window]]:
     before, later = read_employment(real_data)
     reference = reference_of(before, features=features(before), sensitive_features=PEOPLE, says="2015")
     windows = [
-        count_window(
-            later[start : start + CHUNK], bins=reference.bins, sensitive_features=PEOPLE, name=f"{start // CHUNK:02d}"
-        )
+        count_window(later[start : start + CHUNK], reference, name=f"{start // CHUNK:02d}")
         for start in range(0, len(later), CHUNK)
     ]
     return reference, windows
@@ -111,7 +109,7 @@ REFERENCE = reference_of(
 
 
 def counted(rows: pl.DataFrame, name: str) -> Window:
-    return count_window(rows, bins=REFERENCE.bins, sensitive_features=["sex"], name=name)
+    return count_window(rows, REFERENCE, name=name)
 
 
 def watched(windows: Iterator[Window], *, labels: bool) -> Detector:

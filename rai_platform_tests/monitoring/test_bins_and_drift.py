@@ -1,5 +1,7 @@
 """Counting columns, and the distances between counts, each by a second route."""
 
+from typing import Any
+
 import numpy as np
 import polars as pl
 import pytest
@@ -15,11 +17,11 @@ VALUES = st.lists(st.one_of(st.none(), st.integers(-3, 3).map(float), st.floats(
 NAMES = st.lists(st.one_of(st.none(), st.sampled_from("abcde")), min_size=1, max_size=60)
 
 
-def numbers(values: object) -> pl.Series:
+def numbers(values: Any) -> pl.Series:
     return pl.Series("x", values, dtype=pl.Float64)
 
 
-def names(values: object) -> pl.Series:
+def names(values: Any) -> pl.Series:
     return pl.Series("x", values, dtype=pl.String)
 
 
