@@ -30,6 +30,7 @@ from rai_platform.statistics.estimates import Proportion
 Family = Literal["data", "prediction", "performance", "fairness"]
 ODD = 0.2  # of the tolerance, for what should hardly be there
 MOST_LOST = 0.75  # of the share of a category, before it counts as vanishing
+LEAST_EVIDENCE = -700.0  # of a logarithm; below it a float is 0, whose logarithm JSON has no name for
 SEED_OF_PAIRS = 5  # which rows make a pair; nothing else depends on chance
 
 
@@ -170,7 +171,7 @@ def _look(monitor: Monitor, shares: tuple[Share, ...]) -> Look:
     lower = np.clip([each.lower - share.down for each, share in zip(bounds, shares, strict=True)], 0, 1)
     upper = np.clip([each.upper + share.up for each, share in zip(bounds, shares, strict=True)], 0, 1)
     evidence = log_e_value_outside(successes, trials, lower, upper)
-    return Look(monitor=monitor, shares=shares, log_e_value=log_mean(evidence))
+    return Look(monitor=monitor, shares=shares, log_e_value=max(log_mean(evidence), LEAST_EVIDENCE))
 
 
 def _columns(reference: Reference, window: Window, tolerances: Tolerances) -> dict[Monitor, tuple[Share, ...]]:

@@ -11,6 +11,7 @@ from rai_platform.monitoring.outcomes import BINS, Outcomes
 
 SCORE = "(score)"
 ALL = "(all)"
+GROUP = "(group)"
 HUNDREDTHS = NumberBins(cuts=tuple(number / BINS for number in range(1, BINS)))
 
 
@@ -61,60 +62,89 @@ class Reference:
     says: str
 
 
-def reference_of(
-    rows: pl.DataFrame, *, features: Mapping[str, str], sensitive_features: Sequence[str], says: str
-) -> Reference:
-    """The reference that rows make.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Predicted:
+    """Predictions, and what is known about them; all of the same length (rows,).
+
+    Attributes:
+        features: what the model saw (rows, features).
+        groups: of the people, by sensitive feature (rows, sensitive features); null where nobody knows.
+        score: as the model gave it.
+        decision: 1 or 0.
+        label: 1 or 0; null where it is not known.
+    """
+
+    features: pl.DataFrame
+    groups: pl.DataFrame
+    score: pl.Series
+    decision: pl.Series
+    label: pl.Series
+
+    def where(self, mask: pl.Series) -> Self:
+        """Some of the rows."""
+        return type(self)(
+            features=self.features.filter(mask),
+            groups=self.groups.filter(mask),
+            score=self.score.filter(mask),
+            decision=self.decision.filter(mask),
+            label=self.label.filter(mask),
+        )
+
+
+def reference_of(predicted: Predicted, *, kinds: Mapping[str, str], says: str) -> Reference:
+    """The reference that predictions make.
 
     Args:
-        rows: with the features, the sensitive features, ``label`` (0, 1 or null), ``decision`` (0 or 1) and ``score``, one for
-            each prediction.
-        features: ``number`` or ``category``, by name.
-        sensitive_features: columns by which people are told apart.
+        predicted: the rows that count as normal.
+        kinds: ``number`` or ``category``, by feature.
         says: what the rows are.
     """
     bins: dict[str, Bins] = {
-        name: NumberBins.of(rows[name]) if kind == "number" else CategoryBins.of(rows[name])
-        for name, kind in features.items()
+        name: NumberBins.of(predicted.features[name]) if kind == "number" else CategoryBins.of(predicted.features[name])
+        for name, kind in kinds.items()
     }
-    return Reference(
-        bins=bins,
-        score_bins=(score_bins := _score_bins(rows["score"])),
-        sensitive_features=tuple(sensitive_features),
-        window=_counted(rows, bins, score_bins, sensitive_features, says),
-        says=says,
-    )
+    score_bins, people = _score_bins(predicted.score), tuple(predicted.groups.columns)
+    window = _counted(predicted, bins, score_bins, people, says)
+    return Reference(bins=bins, score_bins=score_bins, sensitive_features=people, window=window, says=says)
 
 
-def count_window(rows: pl.DataFrame, reference: Reference, *, name: str) -> Window:
-    """The counts of the predictions of one window, in the bins of a reference; rows as of ``reference_of``."""
-    return _counted(rows, reference.bins, reference.score_bins, reference.sensitive_features, name)
+def count_window(predicted: Predicted, reference: Reference, *, name: str) -> Window:
+    """The counts of the predictions of one window, in the bins of a reference."""
+    return _counted(predicted, reference.bins, reference.score_bins, reference.sensitive_features, name)
 
 
 def _score_bins(scores: pl.Series) -> NumberBins:
     """Hundredths of the scale where scores are from 0 to 1, else bins of about equal share."""
     if scores.is_between(0, 1).all():
         return HUNDREDTHS
-    found = NumberBins.of(scores, quantiles=BINS - 1)
-    return NumberBins(cuts=found.cuts[: BINS - 1])
+    return NumberBins(cuts=NumberBins.of(scores, quantiles=BINS - 1).cuts[: BINS - 1])
 
 
 def _counted(
-    rows: pl.DataFrame,
+    predicted: Predicted,
     bins: Mapping[str, Bins],
     score_bins: NumberBins,
     sensitive_features: Sequence[str],
     name: str,
 ) -> Window:
-    scored = rows.with_columns(bin=score_bins.places(rows["score"]))
+    rows = pl.DataFrame(
+        {
+            "label": predicted.label,
+            "decision": predicted.decision,
+            "bin": pl.Series(score_bins.places(predicted.score), dtype=pl.Int64),
+        }
+    )
     return Window(
         name=name,
         columns={
-            **{column: kind.count(rows[column]) for column, kind in bins.items()},
-            SCORE: score_bins.count(rows["score"]),
+            **{column: kind.count(predicted.features[column]) for column, kind in bins.items()},
+            SCORE: score_bins.count(predicted.score),
         },
         outcomes={
-            ALL: Outcomes.count(scored, None),
-            **{feature: Outcomes.count(scored, feature) for feature in sensitive_features},
+            ALL: Outcomes.count(rows, None),
+            **{
+                feature: Outcomes.count(rows.with_columns(predicted.groups[feature].alias(GROUP)), GROUP)
+                for feature in sensitive_features
+            },
         },
     )

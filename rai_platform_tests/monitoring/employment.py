@@ -5,9 +5,22 @@ from pathlib import Path
 import pandas as pd
 import polars as pl
 
+from rai_platform.monitoring.windows import Predicted
+
 NUMBERS = ("AGEP",)
 PEOPLE = ("SEX", "RAC1P")
 CHUNK = 5000
+
+
+def predicted(table: pl.DataFrame) -> Predicted:
+    """The rows as monitoring takes them."""
+    return Predicted(
+        features=table.select(list(features(table))),
+        groups=table.select(PEOPLE),
+        score=table["score"],
+        decision=table["decision"],
+        label=table["label"],
+    )
 
 
 def read_employment(folder: Path) -> tuple[pl.DataFrame, pl.DataFrame]:

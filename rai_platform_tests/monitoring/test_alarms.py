@@ -10,8 +10,8 @@ import pytest
 
 from rai_platform.monitoring.alarms import COOL_DOWN, SETTLED, Alert, Detector
 from rai_platform.monitoring.monitors import Look, Monitor, Tolerances, looks
-from rai_platform.monitoring.windows import Reference, Window, count_window, reference_of
-from rai_platform_tests.monitoring.employment import CHUNK, PEOPLE, features, read_employment
+from rai_platform.monitoring.windows import Predicted, Reference, Window, count_window, reference_of
+from rai_platform_tests.monitoring.employment import CHUNK, features, predicted, read_employment
 
 LOOKS_TO_A_FALSE_ALARM = 20_000
 
@@ -23,9 +23,9 @@ def metrics(alert: Alert) -> list[str]:
 @pytest.fixture(scope="module")
 def employment(real_data: Path) -> tuple[Reference, list[Window]]:
     before, later = read_employment(real_data)
-    reference = reference_of(before, features=features(before), sensitive_features=PEOPLE, says="2015")
+    reference = reference_of(predicted(before), kinds=features(before), says="2015")
     windows = [
-        count_window(later[start : start + CHUNK], reference, name=f"{start // CHUNK:02d}")
+        count_window(predicted(later[start : start + CHUNK]), reference, name=f"{start // CHUNK:02d}")
         for start in range(0, len(later), CHUNK)
     ]
     return reference, windows
@@ -100,16 +100,23 @@ def people(n: int, *, seed: int) -> pl.DataFrame:
     )
 
 
+def as_predicted(rows: pl.DataFrame) -> Predicted:
+    return Predicted(
+        features=rows.select("income", "housing"),
+        groups=rows.select("sex"),
+        score=rows["score"],
+        decision=rows["decision"],
+        label=rows["label"],
+    )
+
+
 REFERENCE = reference_of(
-    people(20_000, seed=0),
-    features={"income": "number", "housing": "category"},
-    sensitive_features=["sex"],
-    says="made up",
+    as_predicted(people(20_000, seed=0)), kinds={"income": "number", "housing": "category"}, says="made up"
 )
 
 
 def counted(rows: pl.DataFrame, name: str) -> Window:
-    return count_window(rows, REFERENCE, name=name)
+    return count_window(as_predicted(rows), REFERENCE, name=name)
 
 
 def watched(windows: Iterator[Window], *, labels: bool) -> Detector:

@@ -1,0 +1,95 @@
+"""What the windows of a model in production say, as a value."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from rai_platform.monitoring.alarms import Alert
+from rai_platform.monitoring.drift import Drift
+from rai_platform.spec.verdict import Interval
+from rai_platform.statistics.estimates import NormalEstimate, Proportion
+
+Maturity = Literal["mature", "waiting", "never"]
+Rates = dict[str, dict[str, dict[str, Proportion]]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchedDisparity:
+    """How far the groups are apart in a window.
+
+    Attributes:
+        metric: name of the disparity.
+        feature: the sensitive feature.
+        estimate: of the window.
+        interval: 95 %, over all groups compared.
+        lowest: group with the lowest rate.
+        highest: group with the highest.
+        n: rows of the groups compared.
+    """
+
+    metric: str
+    feature: str
+    estimate: float
+    interval: Interval
+    lowest: str
+    highest: str
+    n: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchedWindow:
+    """One window.
+
+    Attributes:
+        name: ISO 8601 of its start, UTC.
+        start: the same with its zone.
+        end: excluded; ISO 8601, UTC.
+        n: predictions.
+        versions: how many of them each version made.
+        labelled: share of them whose label is known.
+        maturity: whether its labels are complete: ``mature``, ``waiting``, or ``never`` where too few ever came.
+        drift: of every feature and of the score.
+        rates: by rate, sensitive feature (``(all)`` for everybody) and group; those that need labels of rows that have one.
+        disparities: between groups.
+        roc_auc: of the rows whose label is known; None where a label is missing altogether.
+        expected: what calibrated scores lead one to expect of the rates that need labels, before any label is there.
+        notes: what a reader has to know, in sentences.
+    """
+
+    name: str
+    start: str
+    end: str
+    n: int
+    versions: dict[str, int]
+    labelled: float
+    maturity: Maturity
+    drift: dict[str, Drift]
+    rates: Rates
+    disparities: tuple[WatchedDisparity, ...]
+    roc_auc: NormalEstimate | None
+    expected: Rates
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MonitoringReport:
+    """What is known of a model in production.
+
+    Attributes:
+        model: its name.
+        version: in production when the windows were looked at.
+        model_digest: of that version.
+        reference: what windows are held against, in words.
+        made_at: ISO 8601, UTC.
+        windows: in the order of time.
+        alerts: in the order in which they were opened.
+        skipped: windows with too few predictions, which were counted with the next.
+    """
+
+    model: str
+    version: str
+    model_digest: str
+    reference: str
+    made_at: str
+    windows: tuple[WatchedWindow, ...]
+    alerts: tuple[Alert, ...]
+    skipped: int = 0

@@ -1,0 +1,317 @@
+"""From predictions to a report: windows cut, counted, held against the reference, and alerts opened and closed."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+import polars as pl
+
+from rai_platform.fairness.cells import Cells
+from rai_platform.fairness.disparities import measure_disparities
+from rai_platform.fairness.metrics import DISPARITIES
+from rai_platform.fairness.rates import (
+    ACCURACY,
+    FALSE_POSITIVE_RATE,
+    PRECISION,
+    SELECTION_RATE,
+    TRUE_POSITIVE_RATE,
+    Rate,
+    group_rates,
+)
+from rai_platform.monitoring.alarms import Alert, Detector, Subject
+from rai_platform.monitoring.drift import measure_drift
+from rai_platform.monitoring.monitors import Tolerances, looks
+from rai_platform.monitoring.outcomes import NOBODY_KNOWS, Numbers
+from rai_platform.monitoring.report import Maturity, MonitoringReport, Rates, WatchedDisparity, WatchedWindow
+from rai_platform.monitoring.windows import ALL, SCORE, Predicted, Reference, Window, count_window
+from rai_platform.spec.monitoring import LENGTHS, Monitoring, WindowSize, duration
+from rai_platform.statistics.estimates import Proportion
+
+OF_LABELS = (ACCURACY, TRUE_POSITIVE_RATE, FALSE_POSITIVE_RATE, PRECISION)
+WATCHED = tuple(
+    DISPARITIES[name] for name in ("demographic_parity_difference", "disparate_impact", "equalized_odds_difference")
+)
+NEED_LABELS = ("equalized_odds_difference",)
+SELECTIVE = 0.2  # of labelled shares of those selected and not: from here on labels tell of one of them alone
+MONDAY = datetime(1970, 1, 5, tzinfo=UTC)  # weeks begin on it
+PRIOR = 1.0  # row that a bin of the reference adds to its label rate, at the rate of all
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watched:
+    """Which model is watched.
+
+    Attributes:
+        model: its name.
+        version: in production.
+        digest: of that version.
+    """
+
+    model: str
+    version: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acknowledged:
+    """That what an alert told of is the new normal.
+
+    Attributes:
+        about: what the alert is about.
+        opened: the window after which it was told.
+        until: the last window before it was acknowledged; the windows from one to the other are the new reference.
+    """
+
+    about: Subject
+    opened: str
+    until: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cut:
+    """The predictions of one window, or of several in a row that are too small by themselves.
+
+    Attributes:
+        start: of the window.
+        end: excluded.
+        rows: which predictions are in it, as a mask.
+        joined: how many windows it is more than one.
+    """
+
+    start: datetime
+    end: datetime
+    rows: pl.Series
+    joined: int
+
+
+def watch(
+    predicted: Predicted,
+    recorded_at: pl.Series,
+    versions: pl.Series,
+    reference: Reference,
+    settings: Monitoring,
+    *,
+    watched: Watched,
+    now: datetime,
+    acknowledged: Sequence[Acknowledged] = (),
+) -> MonitoringReport:
+    """What the windows that are over by now say.
+
+    Args:
+        predicted: the predictions since the version went into production, with what is known about them now.
+        recorded_at: when each was made; UTC (rows,).
+        versions: which version made each (rows,).
+        reference: what counts as normal.
+        settings: of the windows and the alarms.
+        watched: which model.
+        now: the time.
+        acknowledged: alerts that somebody said are the new normal.
+    """
+    cuts = list(cut(recorded_at, settings.window, least=settings.minimum_rows, now=now))
+    counted = [
+        (each, count_window(predicted.where(each.rows), reference, name=name_of(each.start, settings.window)))
+        for each in cuts
+    ]
+    maturity = [_maturity(window, each.end, settings, now) for each, window in counted]
+    return MonitoringReport(
+        model=watched.model,
+        version=watched.version,
+        model_digest=watched.digest,
+        reference=reference.says,
+        made_at=now.astimezone(UTC).isoformat(timespec="seconds"),
+        windows=tuple(
+            _told(each, window, reference, versions.filter(each.rows), state)
+            for (each, window), state in zip(counted, maturity, strict=True)
+        ),
+        alerts=_alerts([window for _, window in counted], maturity, reference, settings, acknowledged),
+        skipped=sum(each.joined for each in cuts),
+    )
+
+
+# --- windows ---------------------------------------------------------------------------------------------------------------
+
+
+def cut(recorded_at: pl.Series, size: WindowSize, *, least: int, now: datetime) -> Iterator[Cut]:
+    """Windows that are over, in the order of time; one with fewer predictions than ``least`` is counted with the next."""
+    length = LENGTHS[size]
+    epoch = int(MONDAY.timestamp())
+    seconds = recorded_at.dt.epoch("s")
+    place = (seconds - epoch) // int(length.total_seconds())
+    begun: int | None = None
+    joined = 0
+    mask = pl.Series([False], dtype=pl.Boolean).new_from_index(0, len(place))
+    for number in place.unique().sort().to_list():
+        start = MONDAY + number * length
+        if start + length > now:
+            break
+        mask = mask | (place == number)
+        begun = number if begun is None else begun
+        if int(mask.sum()) >= least:
+            yield Cut(start=MONDAY + begun * length, end=start + length, rows=mask, joined=joined)
+            begun, joined, mask = None, 0, mask & False
+        else:
+            joined += 1
+
+
+def name_of(start: datetime, size: WindowSize) -> str:
+    """The name of the window that begins at a time, in the order of time where sorted."""
+    return start.strftime("%Y-%m-%dT%H" if size == "hour" else "%Y-%m-%d")
+
+
+def _maturity(window: Window, end: datetime, settings: Monitoring, now: datetime) -> Maturity:
+    share = window.outcomes[ALL].labelled / window.n
+    if share >= settings.labels.share:
+        return "mature"
+    if now < end + duration(settings.labels.after):
+        return "waiting"
+    return "mature" if share >= settings.labels.least_share else "never"
+
+
+# --- alerts ----------------------------------------------------------------------------------------------------------------
+
+
+def _alerts(
+    windows: Sequence[Window],
+    maturity: Sequence[Maturity],
+    reference: Reference,
+    settings: Monitoring,
+    acknowledged: Sequence[Acknowledged],
+) -> tuple[Alert, ...]:
+    waiting = maturity.index("waiting") if "waiting" in maturity else len(windows)
+    labelled = [window for window, state in zip(windows[:waiting], maturity, strict=False) if state == "mature"]
+    found = [
+        *_detected("data and predictions", windows, reference, settings, acknowledged),
+        *_detected("performance and fairness", labelled, reference, settings, acknowledged),
+    ]
+    return tuple(sorted(found, key=lambda alert: alert.opened))
+
+
+def _detected(
+    about: Subject,
+    windows: Sequence[Window],
+    reference: Reference,
+    settings: Monitoring,
+    acknowledged: Sequence[Acknowledged],
+) -> list[Alert]:
+    tolerances = Tolerances(**settings.tolerated_change.model_dump())
+    # Two detectors share what they may be wrong.
+    detector = Detector(about=about, looks_to_a_false_alarm=2 * settings.looks_to_a_false_alarm)
+    until = {each.until: each for each in acknowledged if each.about == about}
+    usual = reference
+    for window in windows:
+        detector.look(window.name, looks(usual, window, tolerances, labels=about == "performance and fairness"))
+        said = until.get(window.name)
+        if said is not None and detector.open is not None and detector.open.opened == said.opened:
+            alert = detector.acknowledge(window.name)
+            usual = _renewed(usual, alert, [each for each in windows if alert.opened <= each.name <= window.name])
+    return detector.alerts
+
+
+def _renewed(reference: Reference, alert: Alert, windows: Sequence[Window]) -> Reference:
+    """The reference with what an alert was about as it was in some windows."""
+    since = windows[0]
+    for window in windows[1:]:
+        since = since + window
+    monitors = [finding.look.monitor for finding in (*alert.findings, *alert.joined)]
+    columns = {monitor.metric for monitor in monitors if monitor.family == "data"}
+    columns |= {SCORE} if any(monitor.family == "prediction" for monitor in monitors) else set()
+    people = any(monitor.family != "data" for monitor in monitors)
+    window = reference.window
+    return replace(
+        reference,
+        window=replace(
+            window,
+            columns={name: (since if name in columns else window).columns[name] for name in window.columns},
+            outcomes=since.outcomes if people else window.outcomes,
+        ),
+    )
+
+
+# --- one window ------------------------------------------------------------------------------------------------------------
+
+
+def _told(each: Cut, window: Window, reference: Reference, versions: pl.Series, maturity: Maturity) -> WatchedWindow:
+    everybody = window.outcomes[ALL]
+    counted = versions.value_counts(name="rows").sort(versions.name)
+    return WatchedWindow(
+        name=window.name,
+        start=each.start.isoformat(),
+        end=each.end.isoformat(),
+        n=window.n,
+        versions=dict(zip(counted[versions.name].cast(pl.String).to_list(), counted["rows"].to_list(), strict=True)),
+        labelled=everybody.labelled / window.n,
+        maturity=maturity,
+        drift={
+            name: measure_drift(bins, reference.window.columns[name], window.columns[name])
+            for name, bins in {**reference.bins, SCORE: reference.score_bins}.items()
+        },
+        rates={
+            SELECTION_RATE.name: _by_feature(
+                {name: each.decided() for name, each in window.outcomes.items()}, SELECTION_RATE
+            ),
+            **{
+                rate.name: _by_feature({name: each.cells() for name, each in window.outcomes.items()}, rate)
+                for rate in OF_LABELS
+            },
+        },
+        disparities=tuple(_disparities(window)),
+        roc_auc=everybody.roc_auc(),
+        expected=_expected(window, reference),
+        notes=tuple(_notes(window)),
+    )
+
+
+def _by_feature(cells: Mapping[str, Cells], rate: Rate) -> dict[str, dict[str, Proportion]]:
+    return {
+        feature: {group: found for group, found in group_rates(counted, rate).items() if found is not None}
+        for feature, counted in cells.items()
+    }
+
+
+def label_rates(reference: Reference) -> Numbers:
+    """How often the label is 1 in each bin of the score, in the reference (bins,); an empty bin takes the rate of all."""
+    negative, positive = reference.window.outcomes[ALL].by_label()
+    overall = positive.sum() / max(positive.sum() + negative.sum(), 1)
+    rates: Numbers = (positive + PRIOR * overall) / (positive + negative + PRIOR)
+    return rates
+
+
+def _expected(window: Window, reference: Reference) -> Rates:
+    """Source: the confidence-based estimation of performance, as in NannyML's CBPE: expected counts from calibrated scores."""
+    positive = label_rates(reference)
+    cells = {name: each.expected(positive) for name, each in window.outcomes.items()}
+    return {rate.name: _by_feature(cells, rate) for rate in OF_LABELS}
+
+
+def _disparities(window: Window) -> Iterator[WatchedDisparity]:
+    for feature, outcomes in window.outcomes.items():
+        known = [group for group in outcomes.groups if group != NOBODY_KNOWS]
+        for disparity in WATCHED:
+            cells = (outcomes.cells() if disparity.name in NEED_LABELS else outcomes.decided()).only(known)
+            if feature == ALL or cells.n == 0:
+                continue
+            ((found,),) = measure_disparities({feature: cells}, [disparity]).values()
+            if found.estimate is not None and found.interval is not None and found.extremes is not None:
+                yield WatchedDisparity(
+                    metric=disparity.name,
+                    feature=feature,
+                    estimate=found.estimate,
+                    interval=found.interval,
+                    lowest=found.extremes.lowest,
+                    highest=found.extremes.highest,
+                    n=found.n,
+                )
+
+
+def _notes(window: Window) -> Iterator[str]:
+    everybody = window.outcomes[ALL]
+    selected, passed_over = everybody.labelled_share(1), everybody.labelled_share(0)
+    if selected is not None and passed_over is not None and abs(selected - passed_over) > SELECTIVE:
+        yield (
+            f"labels are known for {selected:.0%} of those selected and {passed_over:.0%} of those passed over: rates that need "
+            "labels tell of the former, and may be wrong for everybody"
+        )
+    for feature, outcomes in window.outcomes.items():
+        if NOBODY_KNOWS in outcomes.groups:
+            unknown = outcomes.only(NOBODY_KNOWS).n / window.n
+            yield f"of {unknown:.0%} of the people it is not known which group of {feature} they belong to"
