@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args
 from rai_platform.errors import BadInput, did_you_mean
 
 Executor = Literal["in_process", "multiprocess", "k8s"]
+LoggedFeatures = Literal["stored", "hashed"]
 NOT_IN_SQLITE_URLS = re.compile(r"\?|%[0-9a-fA-F]{2}")
 TRACEBACKS = "RAI_TRACEBACK"
 
@@ -29,6 +30,9 @@ class Settings:
         public_key: file of its public half, all that is needed to verify and to load releases (RAI_PUBLIC_KEY).
         tracking_uri: MLflow (MLFLOW_TRACKING_URI).
         executor: how Dagster runs the steps of a run launched from its UI or daemon (RAI_EXECUTOR).
+        protected_attributes: the database of people's groups by pseudonym, which the service never opens
+            (RAI_PROTECTED_ATTRIBUTES).
+        logged_features: whether the inference log holds what the model saw, or a keyed hash of it (RAI_LOGGED_FEATURES).
         environment: the variables that ``{{ env.NAME }}`` in a model's YAML may name.
         working_folder: what a relative path in an environment variable is relative to.
     """
@@ -43,6 +47,8 @@ class Settings:
     public_key: Path
     tracking_uri: str
     executor: Executor
+    protected_attributes: Path
+    logged_features: LoggedFeatures
     environment: Mapping[str, str]
     working_folder: Path
 
@@ -56,6 +62,11 @@ class Settings:
         """The database of every prediction that was given."""
         return self.home / "serving" / "inference_log.db"
 
+    @property
+    def log_key(self) -> Path:
+        """The key of the hashes that stand for features in the log, where they are not to be stored."""
+        return self.home / "keys" / "inference_log.key"
+
 
 def read_settings(environment: Mapping[str, str] | None = None, *, working_folder: Path | None = None) -> Settings:
     """The settings of this process.
@@ -65,7 +76,7 @@ def read_settings(environment: Mapping[str, str] | None = None, *, working_folde
         working_folder: where to look for ``workspace.yaml`` from, upwards; the process's own where None.
 
     Raises:
-        BadInput: RAI_EXECUTOR is not one we know, or a path is none that can be used.
+        BadInput: RAI_EXECUTOR or RAI_LOGGED_FEATURES is not one we know, or a path is none that can be used.
     """
     env = dict(os.environ if environment is None else environment)
     here = (working_folder or Path.cwd()).absolute()
@@ -76,12 +87,7 @@ def read_settings(environment: Mapping[str, str] | None = None, *, working_folde
             f"the databases of SQLite cannot lie below a folder with {found[0]!r} in its name, got {str(home)!r}",
             where="RAI_HOME",
         )
-    executor: Any = env.get("RAI_EXECUTOR", "multiprocess")
-    if executor not in get_args(Executor):
-        known = get_args(Executor)
-        raise BadInput(
-            f"expected one of {', '.join(known)}, got {executor!r}{did_you_mean(executor, known)}", where="RAI_EXECUTOR"
-        )
+    executor = _choice(env, "RAI_EXECUTOR", get_args(Executor), "multiprocess")
     signing_key = _path(env, "RAI_SIGNING_KEY", here) or home / "keys" / "signing_key.pem"
     return Settings(
         home=home,
@@ -94,9 +100,19 @@ def read_settings(environment: Mapping[str, str] | None = None, *, working_folde
         public_key=_path(env, "RAI_PUBLIC_KEY", here) or signing_key.with_suffix(".pub.pem"),
         tracking_uri=env.get("MLFLOW_TRACKING_URI") or f"sqlite:///{home / 'mlflow' / 'mlflow.db'}",
         executor=executor,
+        protected_attributes=_path(env, "RAI_PROTECTED_ATTRIBUTES", here)
+        or home / "serving" / "protected_attributes.db",
+        logged_features=_choice(env, "RAI_LOGGED_FEATURES", get_args(LoggedFeatures), "stored"),
         environment=env,
         working_folder=here,
     )
+
+
+def _choice(env: Mapping[str, str], name: str, known: tuple[str, ...], default: str) -> Any:
+    """The word that a variable holds, one of those that are known."""
+    if (text := env.get(name) or default) not in known:
+        raise BadInput(f"expected one of {', '.join(known)}, got {text!r}{did_you_mean(text, known)}", where=name)
+    return text
 
 
 def _path(env: Mapping[str, str], name: str, here: Path) -> Path | None:

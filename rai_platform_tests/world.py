@@ -42,7 +42,15 @@ class World:
             "RAI_MODELS": str(self.folder / "models"),
             "RAI_EXECUTOR": "in_process",
         }
-        for name in ("MLFLOW_TRACKING_URI", "RAI_LEDGER_URL", "RAI_STORE_URL", "RAI_LEDGER_ANCHOR", "RAI_SIGNING_KEY"):
+        for name in (
+            "MLFLOW_TRACKING_URI",
+            "RAI_LEDGER_URL",
+            "RAI_STORE_URL",
+            "RAI_LEDGER_ANCHOR",
+            "RAI_SIGNING_KEY",
+            "RAI_PROTECTED_ATTRIBUTES",
+            "RAI_LOGGED_FEATURES",
+        ):
             environment.pop(name, None)
         return read_settings(environment, working_folder=self.folder)
 

@@ -218,11 +218,11 @@ def to_sample(
         }
         for where, of in (("data.features", names), ("legitimate_factors", spec.legitimate_factors))
     )
+    target = table[spec.data.target]
+    y_true = class_numbers(target, spec.data, classes) if classes else labels(target, spec.data)
     return Sample(
         features=pd.DataFrame(typed, index=table.index),
-        y_true=class_numbers(table[spec.data.target], spec.data, classes)
-        if classes
-        else labels(table[spec.data.target], spec.data),
+        y_true=y_true,
         sensitive_features=groups,
         weight=None if spec.data.weight is None else weights(table[spec.data.weight]),
         row_key=np.arange(len(table), dtype="int64"),
@@ -233,8 +233,14 @@ def to_sample(
         factors=pd.DataFrame(factors, index=table.index) if factors else None,
         free=spec.data.free_columns,
         classes=classes,
-        positive=_positive(table[spec.data.target], spec, classes),
+        positive=_positive(target, spec, classes),
+        negative_label=None if classes else _negative(target, y_true),
     )
+
+
+def _negative(target: pd.Series, y_true: npt.NDArray[np.int8]) -> str:
+    """How the data write the label that is not selected."""
+    return str(as_text(target[y_true == 0].head(1)).iloc[0])
 
 
 def _positive(target: pd.Series, spec: ModelSpec, classes: tuple[str, ...]) -> int | None:

@@ -41,6 +41,7 @@ class Sample:
         free: the features that are read as a whole, a text or an image.
         classes: the labels in the order of their numbers, where there are several; empty where a row is positive or not.
         positive: the number of the label that is selected; None where none of several classes is.
+        negative_label: how the data write the other of two labels; None among several classes.
     """
 
     features: "pd.DataFrame"
@@ -56,6 +57,7 @@ class Sample:
     free: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
     positive: int | None = 1
+    negative_label: str | None = None
 
     @property
     def tabular(self) -> "pd.DataFrame":
@@ -122,6 +124,7 @@ class Sample:
         told: dict[str, object] = {"source": self.source, "fingerprint": self.fingerprint}
         told |= {"free": self.free} if self.free else {}
         told |= {"classes": self.classes, "positive": self.positive} if self.classes else {}
+        told |= {"negative_label": self.negative_label} if self.negative_label is not None else {}
         about = json.dumps(told)
         buffer = io.BytesIO()
         pq.write_table(table.replace_schema_metadata({b"rai_sample": about.encode()}), buffer, compression="zstd")

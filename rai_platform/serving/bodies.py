@@ -7,6 +7,7 @@ from typing import Any
 
 from rai_platform.errors import UnusableRequest, did_you_mean
 from rai_platform.serving.inputs import shown
+from rai_platform.serving.labels import LONGEST_KEY, is_key
 
 MLFLOW_FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs")
 
@@ -41,19 +42,19 @@ def parse(content: bytes) -> dict[str, Any]:
 
 
 def own_records(body: dict[str, Any], limits: Limits, _: Sequence[str]) -> list[Any]:
-    """The rows of ``{"records": [{…}, …]}``.
+    """The rows of ``{"records": [{…}, …]}``, with or without ``keys``.
 
     Raises:
         UnusableRequest: the body has another form, or too many rows.
     """
-    _only(body, ("records",))
+    _only(body, ("records", "keys"))
     if "records" not in body:
         raise UnusableRequest('expected {"records": [{…}, …]}; `records` is absent', status=422)
     return _rows(body["records"], "records", limits)
 
 
 def mlflow_records(body: dict[str, Any], limits: Limits, features: Sequence[str]) -> list[Any]:
-    """The rows of ``dataframe_split``, ``dataframe_records``, ``instances`` or ``inputs``.
+    """The rows of ``dataframe_split``, ``dataframe_records``, ``instances`` or ``inputs``, with or without ``params``.
 
     Args:
         body: the request's.
@@ -63,12 +64,13 @@ def mlflow_records(body: dict[str, Any], limits: Limits, features: Sequence[str]
     Raises:
         UnusableRequest: the body has another form, or too many rows.
     """
-    _only(body, MLFLOW_FORMS)
-    if len(body) != 1:
+    _only(body, (*MLFLOW_FORMS, "params"))
+    forms = [form for form in body if form != "params"]
+    if len(forms) != 1:
         raise UnusableRequest(
-            f"expected one of {', '.join(MLFLOW_FORMS)}; got {', '.join(body) or 'none of them'}", status=422
+            f"expected one of {', '.join(MLFLOW_FORMS)}; got {', '.join(forms) or 'none of them'}", status=422
         )
-    [(form, value)] = body.items()
+    form, value = forms[0], body[forms[0]]
     if form == "dataframe_split":
         return _split(value, limits)
     if form == "inputs" and isinstance(value, dict):
@@ -77,6 +79,41 @@ def mlflow_records(body: dict[str, Any], limits: Limits, features: Sequence[str]
     if form != "dataframe_records" and len(features) == 1 and not any(isinstance(row, dict) for row in rows):
         return [{features[0]: row} for row in rows]
     return rows
+
+
+def given_keys(body: dict[str, Any], rows: int) -> Sequence[str | None]:
+    """The pseudonym of every row: ``keys`` of the service's own form, and of ``params`` in MLflow's; None where none is given.
+
+    Raises:
+        UnusableRequest: they are not as many texts as there are rows, each of 1 to 200 letters.
+    """
+    told = body.get("params", body)
+    if not isinstance(told, dict):
+        raise UnusableRequest(f'expected an object in "params", got {shown(told)}', status=422)
+    if told is not body:
+        _only(told, ("keys",))
+    keys = told.get("keys")
+    if keys is None:
+        return [None] * rows
+    if not isinstance(keys, list) or len(keys) != rows:
+        raise UnusableRequest(f'expected a list of {rows} in "keys", one for each row; got {shown(keys)}', status=422)
+    if bad := [place for place, key in enumerate(keys) if not is_key(key)]:
+        raise UnusableRequest(
+            f"row {bad[0]}: expected a key of 1 to {LONGEST_KEY} letters; got {shown(keys[bad[0]])}", status=422
+        )
+    return keys
+
+
+def label_items(body: dict[str, Any]) -> object:
+    """The value of ``{"labels": […]}``.
+
+    Raises:
+        UnusableRequest: the body has another form.
+    """
+    _only(body, ("labels",))
+    if "labels" not in body:
+        raise UnusableRequest('expected {"labels": [{…}, …]}; `labels` is absent', status=422)
+    return body["labels"]
 
 
 def _split(value: object, limits: Limits) -> list[Any]:

@@ -1,23 +1,26 @@
-"""The inference log: one row for every prediction that was given, on disk before it is given.
+"""The inference log: one row for every prediction that was given, on disk before it is given; and the labels that arrive later.
 
 One thread writes. Whatever has gathered while it was busy goes into one transaction (group commit), so that many requests
 share one wait for the disk. SQLite in WAL mode with ``synchronous=FULL``: a transaction is on disk when it is committed.
 """
 
 import contextlib
+import functools
 import json
-import os
 import queue
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from rai_platform.errors import EvidenceMissing, LogUnwritable, in_a_line
+from rai_platform.errors import BadInput, LogUnwritable, in_a_line
+from rai_platform.home import utc_now
+from rai_platform.serving.labels import LabelCounts, NewLabel, record_labels
+from rai_platform.serving.log_tables import chosen, open_to_write, opened_to_read
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,17 +28,10 @@ if TYPE_CHECKING:
 MOST_WAITING = 1024  # requests
 MOST_TOGETHER = 256  # requests in one transaction
 SECONDS_FOR_A_LOCK = 2.0
-TABLES = """
-CREATE TABLE IF NOT EXISTS predictions (
-    id TEXT PRIMARY KEY, request_id TEXT NOT NULL, recorded_at TEXT NOT NULL, model TEXT NOT NULL, version TEXT NOT NULL,
-    digest TEXT NOT NULL, score REAL NOT NULL, decision NOT NULL, latency_ms REAL NOT NULL, features TEXT NOT NULL
-);
-CREATE INDEX IF NOT EXISTS predictions_by_time ON predictions (model, recorded_at);
-CREATE TABLE IF NOT EXISTS probe (id INTEGER PRIMARY KEY CHECK (id = 1), times INTEGER NOT NULL);
-"""
 COLUMNS = (
     "id",
     "request_id",
+    "key",
     "recorded_at",
     "model",
     "version",
@@ -46,7 +42,8 @@ COLUMNS = (
     "features",
 )
 INSERT = f"INSERT INTO predictions ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"  # noqa: S608 - our own names
-PROBE = ("probe", "probe", "", "", "", "", 0.0, 0, 0.0, "{}")
+PROBE = ("probe", "probe", None, "", "", "", "", 0.0, 0, 0.0, "{}")
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +53,7 @@ class LoggedPrediction:
     Attributes:
         id: of the prediction.
         request_id: of the request it was asked for in.
+        key: the pseudonym of the person, as the request gave it; None where it gave none.
         recorded_at: ISO 8601, UTC, with microseconds.
         model: name of the model.
         version: in the registry.
@@ -68,6 +66,7 @@ class LoggedPrediction:
 
     id: str
     request_id: str
+    key: str | None = None
     recorded_at: str
     model: str
     version: str
@@ -85,10 +84,10 @@ class LoggedPrediction:
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """Rows to write, or none to find out whether some could be written; and who waits for them."""
+    """Something to write, within a transaction; and who waits for the answer."""
 
-    rows: Sequence[LoggedPrediction]
-    done: "Future[None]"
+    write: Callable[[sqlite3.Connection], Any]
+    done: "Future[Any]"
 
 
 class InferenceLog:
@@ -97,10 +96,14 @@ class InferenceLog:
     Args:
         path: of the database; created where there is none, readable by its owner alone.
         most_waiting: requests that may wait to be written.
+        clock: the time, UTC; when labels arrive.
     """
 
-    def __init__(self, path: Path, *, most_waiting: int = MOST_WAITING) -> None:
+    def __init__(
+        self, path: Path, *, most_waiting: int = MOST_WAITING, clock: Callable[[], datetime] = utc_now
+    ) -> None:
         self._path = path
+        self._clock = clock
         self._queue: queue.Queue[_Asked | None] = queue.Queue(most_waiting)
         self._connection: sqlite3.Connection | None = None
         self._file: tuple[int, int] | None = None
@@ -114,11 +117,19 @@ class InferenceLog:
         Raises:
             LogUnwritable: more requests wait already than may.
         """
-        return self._put(_Asked(rows, Future()))
+        return self._put(functools.partial(_insert, rows=[row.row for row in rows]))
+
+    def record_labels(self, labels: Sequence[NewLabel], *, model: str) -> "Future[LabelCounts]":
+        """Done when the labels are on disk, all of them; fails and raises as ``record`` does.
+
+        It also fails with ``UnusableRequest`` where the log does not have a prediction of the model that a label is for; then
+        none of the labels is recorded.
+        """
+        return self._put(lambda connection: record_labels(connection, labels, model=model, now=self._clock()))
 
     def probe(self) -> "Future[None]":
         """Done when a row could be written, which is then taken back; fails as ``record`` does, and raises as it does."""
-        return self._put(_Asked((), Future()))
+        return self._put(_probe)
 
     def close(self) -> None:
         """Writes what waits, and ends."""
@@ -127,7 +138,8 @@ class InferenceLog:
             self._queue.put(None)
             self._writer.join()
 
-    def _put(self, asked: _Asked) -> "Future[None]":
+    def _put(self, write: Callable[[sqlite3.Connection], Answer]) -> "Future[Answer]":
+        asked = _Asked(write, Future())
         if self._closed:
             raise LogUnwritable("the inference log is closed")
         try:
@@ -152,46 +164,37 @@ class InferenceLog:
         self._drop_connection()
 
     def _write(self, together: Sequence[_Asked]) -> None:
-        failure: LogUnwritable | None = None
         try:
-            self._commit(
-                [row.row for asked in together for row in asked.rows], any(not asked.rows for asked in together)
-            )
+            answers = self._commit(together)
         except Exception as error:  # whatever it is, whoever waits is told, and the thread goes on
             self._drop_connection()
-            failure = LogUnwritable(f"the inference log cannot be written: {in_a_line(error)}")
-        for asked in together:
-            if failure is None:
-                asked.done.set_result(None)
+            told = error.message if isinstance(error, LogUnwritable) else in_a_line(error)
+            answers = [LogUnwritable(f"the inference log cannot be written: {told}")] * len(together)
+        for asked, answer in zip(together, answers, strict=True):
+            if isinstance(answer, Exception):
+                asked.done.set_exception(answer)
             else:
-                asked.done.set_exception(failure)
+                asked.done.set_result(answer)
 
-    def _commit(self, rows: Sequence[tuple[Any, ...]], probed: bool) -> None:
+    def _commit(self, together: Sequence[_Asked]) -> list[Any]:
+        """What every request wrote, or why it was refused; one that is refused has written nothing, and stops no other."""
         connection = self._connected()
         connection.execute("BEGIN IMMEDIATE")
-        if probed:
-            connection.execute("SAVEPOINT probe")
-            connection.execute(INSERT, PROBE)
-            connection.execute("ROLLBACK TO probe")
-            connection.execute("INSERT INTO probe VALUES (1, 1) ON CONFLICT (id) DO UPDATE SET times = times + 1")
-        connection.executemany(INSERT, rows)
+        answers: list[Any] = []
+        for asked in together:
+            try:
+                answers.append(asked.write(connection))
+            except BadInput as refusal:
+                answers.append(refusal)
         connection.execute("COMMIT")
+        return answers
 
     def _connected(self) -> sqlite3.Connection:
         """The connection; a new one where the file is no longer the one that was opened, which SQLite would not notice."""
         if self._connection is not None and self._file == _identity(self._path):
             return self._connection
         self._drop_connection()
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
-        connection = sqlite3.connect(self._path, timeout=SECONDS_FOR_A_LOCK, isolation_level=None)
-        try:
-            connection.execute("PRAGMA journal_mode=WAL")
-            connection.execute("PRAGMA synchronous=FULL")
-            connection.executescript(TABLES)
-        except sqlite3.Error:
-            connection.close()
-            raise
+        connection = open_to_write(self._path, seconds_for_a_lock=SECONDS_FOR_A_LOCK)
         self._connection, self._file = connection, _identity(self._path)
         return connection
 
@@ -219,32 +222,25 @@ def read_predictions(
     """
     import pandas as pd
 
-    if not path.exists():
-        raise EvidenceMissing("no prediction was recorded yet", where=str(path))
-    wanted = {"model = ?": model, "recorded_at >= ?": told_time(since), "recorded_at < ?": told_time(before)}
-    given = {condition: value for condition, value in wanted.items() if value is not None}
-    query = f"SELECT {', '.join(COLUMNS)} FROM predictions"  # noqa: S608 - our own names
-    query += f" WHERE {' AND '.join(given)}" * bool(given) + " ORDER BY recorded_at, request_id, rowid"
-    with _opened_to_read(path) as connection:
-        rows = connection.execute(query, list(given.values())).fetchall()
+    conditions, values = chosen(model=model, since=since, before=before)
+    query = f"SELECT {', '.join(COLUMNS)} FROM predictions WHERE {conditions} ORDER BY recorded_at, request_id, rowid"  # noqa: S608 - our own names
+    with opened_to_read(path) as connection:
+        rows = connection.execute(query, values).fetchall()
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
     frame["recorded_at"] = pd.to_datetime(frame["recorded_at"], utc=True, format="ISO8601")
     frame["features"] = pd.Series([json.loads(text) for text in frame["features"]], dtype=object)
     return frame.astype({"score": "float64", "latency_ms": "float64"})
 
 
-def told_time(time: datetime | None) -> str | None:
-    """A time as the log has it, so that texts are in the order of times."""
-    return None if time is None else time.astimezone(UTC).isoformat(timespec="microseconds")
+def _insert(connection: sqlite3.Connection, *, rows: Sequence[tuple[Any, ...]]) -> None:
+    connection.executemany(INSERT, rows)
 
 
-@contextlib.contextmanager
-def _opened_to_read(path: Path) -> Iterator[sqlite3.Connection]:
-    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=SECONDS_FOR_A_LOCK)
-    try:
-        yield connection
-    finally:
-        connection.close()
+def _probe(connection: sqlite3.Connection) -> None:
+    connection.execute("SAVEPOINT probe")
+    connection.execute(INSERT, PROBE)
+    connection.execute("ROLLBACK TO probe")
+    connection.execute("INSERT INTO probe VALUES (1, 1) ON CONFLICT (id) DO UPDATE SET times = times + 1")
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

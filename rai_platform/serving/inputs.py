@@ -73,7 +73,7 @@ class FieldRule:
             text = value
         else:
             raise ValueError
-        if not _is_unicode(text) or (self.kind == "text" and not text.strip()):
+        if not is_unicode(text) or (self.kind == "text" and not text.strip()):
             raise ValueError
         if self.categories is not None and text not in self.categories:
             raise ValueError(did_you_mean(text, self.categories))
@@ -179,7 +179,7 @@ def _refusal(problems: list[dict[str, object]]) -> UnusableRequest:
     )
 
 
-def _is_unicode(text: str) -> bool:
+def is_unicode(text: str) -> bool:
     """Whether a text can be written at all: JSON can spell half of a pair of surrogates."""
     try:
         text.encode()

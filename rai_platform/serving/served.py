@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from rai_platform.errors import EvidenceMissing, TamperedArtifact, UnknownModel, UnsuitableData
 from rai_platform.release.records import Production, read_production
 from rai_platform.serving.inputs import InputRules, Value, compile_rules
+from rai_platform.serving.labels import LabelRules, compile_label_rules
 from rai_platform.training.manifest import Manifest
 from rai_platform.training.model import TrainedModel
 
@@ -24,11 +25,13 @@ class ServedModel:
         production: its promotion.
         model: what was promoted.
         rules: what it asks of a row.
+        labels: that its target has.
     """
 
     production: Production
     model: TrainedModel
     rules: InputRules
+    labels: LabelRules
 
     @property
     def told(self) -> dict[str, str]:
@@ -109,7 +112,8 @@ def load_served(home: "Home", production: Production) -> ServedModel:
             "the candidate on record is not one that this version of the platform can read", where=production.model
         ) from None
     must_be_servable(model.manifest, where=production.model)
-    return ServedModel(production=production, model=model, rules=compile_rules(candidate, model))
+    rules, labels = compile_rules(candidate, model), compile_label_rules(candidate)
+    return ServedModel(production=production, model=model, rules=rules, labels=labels)
 
 
 def must_be_servable(manifest: Manifest, *, where: str) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import uvicorn
 
 from rai_platform.serving.bodies import Limits
+from rai_platform.serving.features import teller
 from rai_platform.serving.inference_log import InferenceLog
 from rai_platform.serving.served import ServedModel, find_production, load_served
 from rai_platform.serving.service import Service, build_app
@@ -33,12 +34,13 @@ def opened_service(
     """
     served = load_served(home, find_production(home, name))
     with contextlib.ExitStack() as opened:
-        log = InferenceLog(home.settings.inference_log)
+        log = InferenceLog(home.settings.inference_log, clock=home.clock)
         opened.callback(log.close)
         log.probe().result()
         watch = Watch(home, served, every=every)
         opened.callback(watch.close)
-        service = Service(watch=watch, log=log, clock=home.clock, limits=limits or Limits())
+        tell = teller(home.settings)
+        service = Service(watch=watch, log=log, clock=home.clock, limits=limits or Limits(), tell_features=tell)
         opened.callback(service.scorer.shutdown)
         yield service
 

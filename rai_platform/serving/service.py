@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import dataclasses
 import functools
 import json
 import logging
@@ -11,7 +12,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
@@ -25,14 +26,17 @@ from rai_platform.errors import (
     UnknownModel,
     UnusableRequest,
 )
-from rai_platform.serving.bodies import Limits, mlflow_records, own_records, parse
-from rai_platform.serving.inference_log import InferenceLog, LoggedPrediction, told_time
+from rai_platform.serving.bodies import Limits, given_keys, label_items, mlflow_records, own_records, parse
+from rai_platform.serving.features import Tell
+from rai_platform.serving.inference_log import InferenceLog, LoggedPrediction
+from rai_platform.serving.labels import LabelCounts, NewLabel, read_labels
+from rai_platform.serving.log_tables import told_time
 from rai_platform.serving.served import ServedModel
 from rai_platform.serving.watching import Watch
-from rai_platform.spec.digests import canonical_json
 
 SECONDS_TO_RECORD = 10.0
 LOGGER = logging.getLogger(__name__)
+Recorded = TypeVar("Recorded")
 ReadRecords = Callable[[dict[str, Any], Limits, Sequence[str]], list[Any]]
 
 
@@ -44,6 +48,7 @@ class Service:
         watch: holds the model in production.
         log: of every prediction.
         clock: the time, UTC.
+        tell_features: what the log says of a row's features.
         limits: of a request.
         scorer: the one thread that asks models: an estimator is anybody's code, and need not bear several at once.
         waiting: requests for predictions that are not answered yet.
@@ -52,6 +57,7 @@ class Service:
     watch: Watch
     log: InferenceLog
     clock: Callable[[], datetime]
+    tell_features: Tell
     limits: Limits = field(default_factory=Limits)
     scorer: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="scorer"))
     waiting: int = 0
@@ -74,6 +80,15 @@ class Service:
             await _in_time(self.log.record(predictions))
             return predictions[0].request_id, served, predictions
 
+    async def record_labels(self, request: Request) -> LabelCounts:
+        """What became of the labels of a request, which are on disk; raises as ``predict`` does."""
+        with self._one_more():
+            content = await _content(request, self.limits)
+            served = self.watch.served
+            read = functools.partial(_labels, content, served)
+            labels = await asyncio.get_running_loop().run_in_executor(None, read)
+            return await _in_time(self.log.record_labels(labels, model=served.production.model))
+
     @contextlib.contextmanager
     def _one_more(self) -> Iterator[None]:
         if self.waiting >= self.limits.waiting_requests:
@@ -85,15 +100,18 @@ class Service:
             self.waiting -= 1
 
     def _score(self, served: ServedModel, content: bytes, read: ReadRecords, started: float) -> list[LoggedPrediction]:
-        rows = served.rules.read(read(parse(content), self.limits, served.rules.names))
+        body = parse(content)
+        rows = served.rules.read(read(body, self.limits, served.rules.names))
+        keys = given_keys(body, len(rows))
         answers = served.predict(rows)
-        request_id, now = uuid.uuid4().hex, told_time(self.clock()) or ""
+        request_id, now = uuid.uuid4().hex, told_time(self.clock())
         latency = (time.perf_counter() - started) * 1000
         production = served.production
         return [
             LoggedPrediction(
                 id=f"{request_id}-{place}",
                 request_id=request_id,
+                key=key,
                 recorded_at=now,
                 model=production.model,
                 version=production.version,
@@ -101,9 +119,9 @@ class Service:
                 score=score,
                 decision=decision,
                 latency_ms=latency,
-                features=canonical_json(row).decode(),
+                features=self.tell_features(row),
             )
-            for place, (row, (score, decision)) in enumerate(zip(rows, answers, strict=True))
+            for place, (row, key, (score, decision)) in enumerate(zip(rows, keys, answers, strict=True))
         ]
 
 
@@ -130,6 +148,13 @@ def build_app(service: Service) -> FastAPI:
         async def answer() -> Response:
             _, _, predictions = await service.predict(request, mlflow_records)
             return _json({"predictions": _told(predictions)})
+
+        return await _answered(answer)
+
+    @app.post("/v1/labels")
+    async def labels(request: Request) -> Response:
+        async def answer() -> Response:
+            return _json(dataclasses.asdict(await service.record_labels(request)))
 
         return await _answered(answer)
 
@@ -181,7 +206,7 @@ async def _answered(answer: Callable[[], Awaitable[Response]]) -> Response:
         return _error(422, error.code, str(error))
     except (Overloaded, LogUnwritable) as error:
         if isinstance(error, LogUnwritable):
-            LOGGER.error("no prediction was given: %s", error.message)
+            LOGGER.error("a request was not answered: %s", error.message)
         return _error(503, error.code, error.message)
     except Exception as error:
         LOGGER.error("a request failed: %s", type(error).__name__)
@@ -215,9 +240,13 @@ async def _content(request: Request, limits: Limits) -> bytes:
     return bytes(content)
 
 
-async def _in_time(recorded: "Future[None]") -> None:
+def _labels(content: bytes, served: ServedModel) -> list[NewLabel]:
+    return read_labels(label_items(parse(content)), served.labels)
+
+
+async def _in_time(recorded: "Future[Recorded]") -> Recorded:
     try:
-        await asyncio.wait_for(asyncio.wrap_future(recorded), SECONDS_TO_RECORD)
+        return await asyncio.wait_for(asyncio.wrap_future(recorded), SECONDS_TO_RECORD)
     except TimeoutError:
         raise LogUnwritable(f"the inference log was not written within {SECONDS_TO_RECORD:g} seconds") from None
 

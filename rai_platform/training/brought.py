@@ -123,6 +123,7 @@ def bring_candidate(
         spec_digest=definition.spec_digest,
         mlflow_run_id=mlflow_run_id,
         code_version=code_version,
+        negative_label=sample.negative_label,
         created_at=now,
     )
     try:

@@ -41,6 +41,8 @@ class Candidate:
         mlflow_run_id: the run that tracked the training.
         code_version: of the training code.
         created_at: ISO 8601, UTC.
+        negative_label: how the data that it learned from write the other of two labels; None among several classes, and
+            where nobody knows.
     """
 
     model: str
@@ -55,6 +57,7 @@ class Candidate:
     mlflow_run_id: str
     code_version: str
     created_at: str
+    negative_label: str | None = None
 
     def file_name(self, part: str) -> str:
         """The name of a part's file in a release: ``estimator.skops``."""

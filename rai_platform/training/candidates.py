@@ -60,6 +60,7 @@ def train_candidate(
         mlflow_run_id=mlflow_run_id,
         code_version=code_version,
         created_at=now,
+        negative_label=sample.negative_label,
     )
     must_predict_the_same(model, load_model(candidate, store), sample)
     ties = must_answer_each_person_alone(model, sample)

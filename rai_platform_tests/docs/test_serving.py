@@ -7,6 +7,7 @@ from rai_platform.cli import serve
 from rai_platform.serving.bodies import MLFLOW_FORMS, Limits
 from rai_platform.serving.inference_log import COLUMNS, LoggedPrediction
 from rai_platform.serving.inputs import MOST_DETAILS
+from rai_platform.serving.labels import MOST_LABELS
 from rai_platform.serving.service import Service, build_app
 from rai_platform_tests.conftest import PROJECT
 from rai_platform_tests.docs.pages import Page, in_code
@@ -16,7 +17,7 @@ TEXT = " ".join(PAGE.text.split())
 
 
 def test_the_page_lists_every_door_and_no_other() -> None:
-    service = Service(watch=None, log=None, clock=None)  # type: ignore[arg-type]  # no door is opened
+    service = Service(watch=None, log=None, clock=None, tell_features=None)  # type: ignore[arg-type]  # no door is opened
     doors = {f"{method} {route.path}" for route in build_app(service).routes for method in route.methods}  # type: ignore[attr-defined]
     service.scorer.shutdown()
     assert {door for row in PAGE.table("What it answers") for door in in_code(row["request"])} == doors
@@ -30,7 +31,7 @@ def test_the_page_lists_every_column_of_the_log() -> None:
 
 def test_the_limits_and_defaults_are_those_of_the_code() -> None:
     limits = Limits()
-    assert f"more than {limits.rows} rows or {limits.content_bytes:,} bytes" in TEXT
+    assert f"more than {limits.rows} rows, {MOST_LABELS:,} labels or {limits.content_bytes:,} bytes" in TEXT
     assert f"{limits.waiting_requests} requests wait already" in TEXT
     assert f"does not arrive within {limits.seconds_to_send:g} seconds" in TEXT
     assert f"up to {MOST_DETAILS} such problems" in TEXT

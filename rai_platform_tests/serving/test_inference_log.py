@@ -12,16 +12,20 @@ import pytest
 
 from rai_platform.errors import EvidenceMissing, LogUnwritable
 from rai_platform.serving import inference_log
-from rai_platform.serving.inference_log import InferenceLog, LoggedPrediction, read_predictions, told_time
+from rai_platform.serving.inference_log import InferenceLog, LoggedPrediction, read_predictions
+from rai_platform.serving.log_tables import told_time
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
-def row(identity: str, *, model: str = "fair", minute: int = 0, decision: int | str = 1) -> LoggedPrediction:
+def row(
+    identity: str, *, model: str = "fair", minute: int = 0, decision: int | str = 1, key: str | None = None
+) -> LoggedPrediction:
     return LoggedPrediction(
+        key=key,
         id=identity,
         request_id=identity.partition("-")[0],
-        recorded_at=told_time(NOON + timedelta(minutes=minute)) or "",
+        recorded_at=told_time(NOON + timedelta(minutes=minute)),
         model=model,
         version="3",
         digest="d" * 64,

@@ -13,6 +13,7 @@ from rai_platform.errors import UnusableRequest
 from rai_platform.release.records import Production
 from rai_platform.serving.bodies import Limits, mlflow_records
 from rai_platform.serving.inputs import FieldRule, InputRules
+from rai_platform.serving.labels import LabelRules
 from rai_platform.serving.served import ServedModel
 from rai_platform.training.manifest import Feature, GroupThresholds, Manifest, ThresholdStep
 from rai_platform.training.model import ESTIMATOR, TrainedModel
@@ -34,7 +35,8 @@ def made(estimator: Any, fields: tuple[FieldRule, ...], **rule: Any) -> ServedMo
         **rule,
     )
     model = TrainedModel(manifest=manifest, parts={ESTIMATOR: estimator})
-    return ServedModel(production=PRODUCTION, model=model, rules=InputRules(fields))
+    labels = LabelRules(labels={"1": 1, "0": 0}, listed=("1", "0"))
+    return ServedModel(production=PRODUCTION, model=model, rules=InputRules(fields), labels=labels)
 
 
 def number(name: str, *, may_be_missing: bool = False) -> FieldRule:

@@ -171,7 +171,11 @@ def test_a_body_that_cannot_be_read_gets_one_clear_message(
         ({"dataframe_split": {"columns": ["income", "income"], "data": [[1, 2]]}}, "is there twice"),
         ({"dataframe_split": {"columns": ["income"], "data": [[1, 2]]}}, "row 0: expected a list of 1 values"),
         ({"inputs": {"income": [1], "amount": [1, 2]}}, "expected lists of equal length"),
-        ({"params": {}}, '"params" is not known here'),
+        ({"params": {}}, "got none of them"),
+        ({"instances": PEOPLE[:1], "params": {"key": ["a"]}}, '"key" is not known here; did you mean'),
+        ({"instances": PEOPLE[:1], "params": ["a"]}, 'expected an object in "params", got ["a"]'),
+        ({"instances": PEOPLE[:1], "keys": ["a"]}, '"keys" is not known here'),
+        ({"instances": PEOPLE[:1], "params": {"keys": ["a", "b"]}}, 'expected a list of 1 in "keys"'),
     ],
 )  # fmt: skip
 def test_mlflows_forms_are_held_to_their_shape(fair: Running, body: Any, said: str) -> None:
