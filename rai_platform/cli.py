@@ -1,4 +1,4 @@
-"""`rai`: init, run, promote, status, history, ui, serve, doctor, schema.
+"""`rai`: init, run, promote, status, history, ui, serve, monitor, acknowledge, doctor, schema.
 
 Exit codes: 0 promoted (or identical to production already), 3 refused, 2 bad input, 1 our fault. `status` gives 0.
 """
@@ -204,6 +204,51 @@ def serve(
         told.print(line((f"every prediction is recorded in {settings.inference_log}", "dim")))
 
     serve_model(Home(settings), name, host=host, port=port, tell=tell)
+
+
+@app.command()
+def monitor(name: Name, as_json: Json = False) -> None:
+    """Hold what the production model predicted since against what is normal, and tell what is not; 3 while an alert is open."""
+    from pydantic import TypeAdapter
+
+    from rai_platform.console.watched import show_report
+    from rai_platform.home import Home, must_be_writable
+    from rai_platform.monitoring.report import MonitoringReport
+    from rai_platform.pipeline.models import find_models
+    from rai_platform.pipeline.watching import look_at_production
+
+    settings, output = read_settings(), Output(as_json)
+    with stdout_kept_clean():
+        must_be_writable(settings.home, where="RAI_HOME")
+        home, definition = Home(settings), find_models(settings).named(name)
+        looked = look_at_production(home, definition, now=home.clock())
+    for kind in looked.not_told:
+        output.told.print(line((f"an alert could not be sent: the service {kind} did not take it", "red")))
+    if as_json:
+        output.json(TypeAdapter(MonitoringReport).dump_python(looked.report, mode="json"))
+    else:
+        show_report(output.page, looked.report)
+    if any(alert.closed is None for alert in looked.report.alerts):
+        raise typer.Exit(REFUSED)
+
+
+@app.command()
+def acknowledge(
+    name: Name,
+    reason: Annotated[str, typer.Option(help="Why this is the new normal; it is recorded.")],
+    about: Annotated[str | None, typer.Option(help="The alert's subject, where several are open.")] = None,
+) -> None:
+    """Say that what an open alert tells of is the new normal: the windows since then are what later ones are held against."""
+    from rai_platform.home import Home, must_be_writable
+    from rai_platform.pipeline.models import find_models
+    from rai_platform.pipeline.watching import acknowledge as acknowledge_alert
+
+    settings = read_settings()
+    with stdout_kept_clean():
+        must_be_writable(settings.home, where="RAI_HOME")
+        home, definition = Home(settings), find_models(settings).named(name)
+        said = acknowledge_alert(home, definition, about=about, reason=reason, now=home.clock())
+    Output().page.print(line(f"{said.about}: the windows {said.opened} to {said.until} are the new normal"))
 
 
 @app.command()

@@ -15,7 +15,7 @@ from rai_platform.home import Home
 from rai_platform.mitigation.report import MitigationReport
 from rai_platform.performance.report import PerformanceReport
 from rai_platform.pipeline.code_versions import code_version
-from rai_platform.pipeline.values import REPORT, StoredValues, encode
+from rai_platform.pipeline.values import MONITORING_REFERENCE, REFERENCE, REPORT, StoredValues, encode
 from rai_platform.release.records import candidate_entry
 from rai_platform.robustness.report import RobustnessScores, nothing_to_perturb
 from rai_platform.spec.model import MITIGATION_REPORT
@@ -146,11 +146,14 @@ def given_model(step: Step, test_data: Sample) -> Produced:
 
 
 def predictions(step: Step, candidate_model: Candidate, test_data: Sample) -> Produced:
-    """The candidate's score and decision for every row of the test data, computed once and kept."""
+    """The candidate's score and decision for every row of the test data, and what they and the data count as normal later."""
+    from rai_platform.monitoring.predicted import reference_of_model
     from rai_platform.training.candidates import predict
 
     made = predict(candidate_model, test_data, step.definition.spec, step.home.store)
-    return Produced(value=made, version=made.digest, pointers={})
+    reference = reference_of_model(candidate_model.manifest, made, test_data, step.definition.spec.group_features)
+    pointers = {} if reference is None else {REFERENCE: step.home.store.put(encode(reference))}
+    return Produced(value=made, version=made.digest, pointers=pointers)
 
 
 def performance_report(step: Step, candidate_model: Candidate, predictions: Predictions, test_data: Sample) -> Produced:
@@ -288,10 +291,14 @@ def model_card(
 
 
 def evidence_digests(step: Step) -> dict[str, str]:
-    """The digests of the predictions and the reports, by asset, as this run sees them."""
+    """The digests of the predictions and the reports, by asset, as this run sees them; of what is normal, where there is such."""
     assets = ["predictions", "performance_report", "fairness_report", "shap_explanations", "robustness_scores"]
     assets += [MITIGATION_REPORT] if step.definition.spec.mitigation else []
-    return {asset: step.values.digest(step.key(asset)) for asset in assets}
+    reference = step.values.pointer(step.key("predictions"), REFERENCE)
+    return {
+        **{asset: step.values.digest(step.key(asset)) for asset in assets},
+        **({} if reference is None else {MONITORING_REFERENCE: reference}),
+    }
 
 
 def _processes(step: Step) -> int:

@@ -23,6 +23,8 @@ from rai_platform.training.predictions import Predictions
 Page = Mapping[str, Any]  # what Dagster's pages show of a value
 BLOB = "rai/blob"
 REPORT = "rai/report"
+REFERENCE = "rai/monitoring_reference"
+MONITORING_REFERENCE = "monitoring_reference"  # among the evidence of a promotion
 LEDGER_ENTRY = "rai/ledger_entry"
 VALUE_OF: dict[str, type] = {
     "training_data": Sample,
@@ -93,6 +95,11 @@ class StoredValues:
         """The screen of a data asset and the digest it is stored under."""
         digest = ungrouped(str(self._metadata(key)[REPORT].value))
         return decode(DataReport, self.store.get(digest)), digest
+
+    def pointer(self, key: dg.AssetKey, name: str) -> str | None:
+        """The digest of what is stored beside an asset's value; None where there is no such thing."""
+        found = self._metadata(key).get(name)
+        return None if found is None else ungrouped(str(found.value))
 
     def _metadata(self, key: dg.AssetKey) -> Any:
         records = self.instance.fetch_materializations(key, limit=SEARCHED_MATERIALIZATIONS).records

@@ -32,6 +32,9 @@ EntryKind = Literal[
     "confirmation",
     "alias_restored",
     "release_restored",
+    "alert",
+    "alert_delivery",
+    "acknowledgement",
 ]
 GENESIS = "0" * 64
 SECONDS_TO_CONNECT = 10

@@ -10,6 +10,7 @@ from rai_platform.spec.adversary import Adversary
 from rai_platform.spec.attacks import Attacks
 from rai_platform.spec.data import INTERSECTION, Cell, DataSpec, Location, SensitiveFeature, Source, Split
 from rai_platform.spec.mitigation import Mitigation
+from rai_platform.spec.monitoring import Monitoring
 from rai_platform.spec.policy import PolicyOverlay, Strict
 
 EMAIL = re.compile(r"\b[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,7}")  # no more than Dagster takes as an owner
@@ -130,6 +131,7 @@ class ModelSpec(Strict):
     mitigation: Mitigation | None = None
     adversary: Adversary = Adversary()
     attacks: Attacks = Attacks()
+    monitoring: Monitoring = Monitoring()
     policy: Location | PolicyOverlay = PolicyOverlay()
     schedule: str = Field(
         default="0 6 * * 1",

@@ -1,0 +1,67 @@
+"""What production looks like, for a person in front of a terminal."""
+
+from rich.console import Console
+from rich.table import Table
+
+from rai_platform.console.output import line
+from rai_platform.monitoring.alarms import Alert
+from rai_platform.monitoring.report import MonitoringReport, WatchedWindow
+from rai_platform.monitoring.telling import sentence
+from rai_platform.monitoring.windows import ALL
+from rai_platform.statistics.estimates import Proportion
+
+SHOWN = 20  # windows, the last
+MATURITY = {"mature": "complete", "waiting": "to come", "never": "too few"}
+
+
+def show_report(console: Console, report: MonitoringReport) -> None:
+    """The last windows in a table, then the alerts."""
+    console.print(line(f"{report.model}, version {report.version}, against {report.reference}"))
+    if not report.windows:
+        console.print(line(("no window with enough predictions is over yet", "yellow")))
+        return
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    for name in ("window", "predictions", "selected", "accuracy", "labels", "moved furthest"):
+        table.add_column(name, overflow="fold")
+    for window in report.windows[-SHOWN:]:
+        table.add_row(
+            window.name,
+            f"{window.n:,}",
+            _share(window.rates["selection_rate"][ALL].get(ALL)),
+            _accuracy(window),
+            f"{window.labelled:.0%}, {MATURITY[window.maturity]}",
+            line(_moved(window)),
+        )
+    console.print(table)
+    for note in report.windows[-1].notes:
+        console.print(line(("• ", "yellow"), f"{report.windows[-1].name}: {note}"))
+    for alert in report.alerts:
+        _show_alert(console, alert)
+    if not report.alerts:
+        console.print(line(("✓ nothing moved further than it may", "green")))
+
+
+def _share(rate: Proportion | None) -> str:
+    return "–" if rate is None else f"{rate.value:.1%}"
+
+
+def _accuracy(window: WatchedWindow) -> str:
+    known = window.rates["accuracy"][ALL].get(ALL)
+    if window.maturity == "mature" or known is not None:
+        return _share(known)
+    return f"{_share(window.expected['accuracy'][ALL].get(ALL))} expected"
+
+
+def _moved(window: WatchedWindow) -> str:
+    if not window.drift:
+        return ""
+    name, drift = max(window.drift.items(), key=lambda item: item[1].largest_change)
+    return f"{name}: {drift.moved} {drift.before:.1%} → {drift.now:.1%}"
+
+
+def _show_alert(console: Console, alert: Alert) -> None:
+    over = f", {alert.ending} after {alert.closed}" if alert.closed else ", open"
+    colour = "dim" if alert.closed else "red"
+    console.print(line((f"✗ {alert.about}: since {alert.opened}{over}", colour)))
+    for finding in alert.findings:
+        console.print(line((f"  {sentence(finding)}", colour)))

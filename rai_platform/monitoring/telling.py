@@ -1,0 +1,106 @@
+"""What an alert says: which group, how much, how sure, since when, and what to do; and which of it nobody was told yet."""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from rai_platform.monitoring.alarms import Alert, Finding
+from rai_platform.monitoring.monitors import Share
+from rai_platform.monitoring.report import MonitoringReport
+
+Event = Literal["opened", "went on", "resolved", "acknowledged"]
+MOST_FINDINGS = 8  # in one message
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What tells one event of one alert from all others.
+
+    Attributes:
+        model_digest: of the model in production.
+        about: the alert's subject.
+        opened: the window after which the alert was opened.
+        event: what happened.
+        window: the window after which it happened.
+    """
+
+    model_digest: str
+    about: str
+    opened: str
+    event: Event
+    window: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One event of one alert, in words.
+
+    Attributes:
+        told: which.
+        title: in a line.
+        sentences: what moved, by how much, and how sure that is; the furthest first.
+        advice: what to do.
+    """
+
+    told: Told
+    title: str
+    sentences: tuple[str, ...]
+    advice: str
+
+    @property
+    def text(self) -> str:
+        """All of it, in lines."""
+        return "\n".join([*(f"- {sentence}" for sentence in self.sentences), self.advice]).strip()
+
+
+def new_messages(report: MonitoringReport, recorded: Collection[Told]) -> list[Message]:
+    """What happened to alerts that is not on record yet, in the order in which it happened."""
+    found = [message for alert in report.alerts for message in _events(report, alert)]
+    return sorted((each for each in found if each.told not in recorded), key=lambda each: each.told.window)
+
+
+def _events(report: MonitoringReport, alert: Alert) -> Iterator[Message]:
+    for window in alert.told:
+        opening = window == alert.opened
+        findings = alert.findings if opening else [each for each in alert.joined if each.window == window]
+        yield Message(
+            told=_told(report, alert, "opened" if opening else "went on", window),
+            title=f"{report.model}, version {report.version}: {alert.about} "
+            + (f"changed in the window {window}" if opening else f"changed further in the window {window}"),
+            sentences=(
+                *(sentence(each) for each in findings[:MOST_FINDINGS]),
+                *([f"{len(findings) - MOST_FINDINGS} more"] if len(findings) > MOST_FINDINGS else []),
+                *(f"also, with less evidence: {sentence(each)}" for each in alert.beyond[:MOST_FINDINGS] if opening),
+            ),
+            advice=f"See `rai monitor {report.model}`. If it is the new normal: `rai acknowledge {report.model}`. If the model is "
+            f"no longer fit to decide: `rai rollback {report.model}`, or `rai run {report.model}` on newer data.",
+        )
+    if alert.closed is not None and alert.ending is not None:
+        words = {"resolved": "is back within its tolerance", "acknowledged": "was acknowledged as the new normal"}
+        yield Message(
+            told=_told(report, alert, alert.ending, alert.closed),
+            title=f"{report.model}, version {report.version}: what was told of {alert.about} in the window {alert.opened} "
+            f"{words[alert.ending]}",
+            sentences=(),
+            advice="",
+        )
+
+
+def _told(report: MonitoringReport, alert: Alert, event: Event, window: str) -> Told:
+    return Told(model_digest=report.model_digest, about=alert.about, opened=alert.opened, event=event, window=window)
+
+
+def sentence(finding: Finding) -> str:
+    """What moved, by how much, and how sure that is."""
+    monitor, share = finding.look.monitor, finding.look.furthest
+    # A column has many shares, and one of them moved; a rate is one share, and has its name.
+    what = f"{monitor.says}: the share of {share.says}" if len(finding.look.shares) > 1 else monitor.says
+    bounds = share.now.bounds()
+    return (
+        f"{what} is {share.now.value:.1%} ({bounds.lower:.1%} to {bounds.upper:.1%} with 95 % confidence, {share.now.n:,} rows), "
+        f"{share.before.value:.1%} in the reference; it may change by {_allowed(share):.1%}"
+    )
+
+
+def _allowed(share: Share) -> float:
+    return share.up if share.change > 0 else share.down

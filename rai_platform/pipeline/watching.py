@@ -1,0 +1,178 @@
+"""A model in production as it is watched: its reference, what was predicted since, and what the ledger knows of its alerts."""
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from rai_platform.data.sample import FEATURE
+from rai_platform.errors import EvidenceMissing, UnsuitableData
+from rai_platform.home import Home
+from rai_platform.monitoring.notifying import deliver, services_of
+from rai_platform.monitoring.predicted import observed_predictions
+from rai_platform.monitoring.report import MonitoringReport
+from rai_platform.monitoring.telling import Message, Told, new_messages
+from rai_platform.monitoring.watching import Acknowledged, Watched, watch
+from rai_platform.monitoring.windows import Reference
+from rai_platform.pipeline.values import MONITORING_REFERENCE
+from rai_platform.release.ledger import NewEntry
+from rai_platform.release.records import Production
+from rai_platform.serving.observed import read_observed
+from rai_platform.serving.served import find_production
+from rai_platform.spec.reading import ModelDefinition
+
+REFERENCE = TypeAdapter(Reference)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looked:
+    """What a look at production came to.
+
+    Attributes:
+        report: the windows and the alerts.
+        messages: what happened to alerts and was not on record before.
+        not_told: kinds of services that did not take one of them.
+    """
+
+    report: MonitoringReport
+    messages: tuple[Message, ...]
+    not_told: tuple[str, ...]
+
+
+def look_at_production(home: Home, definition: ModelDefinition, *, now: datetime) -> Looked:
+    """Holds what was predicted since the model went into production against its reference, records what is new, and tells it.
+
+    Raises:
+        BadInput: an alert is to be sent where Apprise knows no service.
+        UnknownModel: the ledger knows no model of that name.
+        EvidenceMissing: nothing is in production, was predicted, or can be held against anything.
+        UnsuitableData: the log does not hold what the model saw.
+    """
+    production = find_production(home, definition.name)
+    report = watch_production(home, definition, production, now=now)
+    messages = new_messages(report, _recorded(home, production))
+    services_of(home.settings.alert_urls)
+    home.ledger.append([_alert_entry(definition.name, message) for message in messages])
+    deliveries = (
+        [deliver(message, home.settings.alert_urls) for message in messages] if home.settings.alert_urls else []
+    )
+    home.ledger.append(
+        [
+            NewEntry(kind="alert_delivery", model=definition.name, body={**asdict(message.told), **asdict(delivery)})
+            for message, delivery in zip(messages, deliveries, strict=False)
+        ]
+    )
+    return Looked(
+        report=report,
+        messages=tuple(messages),
+        not_told=tuple(dict.fromkeys(kind for delivery in deliveries for kind in delivery.failed)),
+    )
+
+
+def watch_production(
+    home: Home, definition: ModelDefinition, production: Production, *, now: datetime
+) -> MonitoringReport:
+    """What the windows since a promotion say; records nothing. Raises as ``look_at_production`` does."""
+    reference = read_reference(home, production)
+    observed = read_observed(
+        home.settings, definition.name, since=datetime.fromisoformat(production.promoted_at), before=now, known_at=now
+    )
+    observed = observed[observed["digest"] == production.model_digest].reset_index(drop=True)
+    if len(observed) and reference.bins and not any(str(name).startswith(FEATURE) for name in observed):
+        raise UnsuitableData(
+            "the inference log holds hashes of what the model saw, and its distribution cannot be watched: "
+            "set RAI_LOGGED_FEATURES=stored",
+            where=definition.name,
+        )
+    import polars as pl
+
+    return watch(
+        observed_predictions(observed, reference),
+        pl.Series(observed["recorded_at"].dt.tz_convert("UTC").to_numpy("datetime64[us]")).dt.replace_time_zone("UTC"),
+        pl.Series(observed["version"].astype(str).tolist(), dtype=pl.String),
+        reference,
+        definition.spec.monitoring,
+        watched=Watched(model=definition.name, version=production.version, digest=production.model_digest),
+        now=now,
+        acknowledged=_acknowledged(home, production),
+    )
+
+
+def read_reference(home: Home, production: Production) -> Reference:
+    """What counts as normal for a model in production.
+
+    Raises:
+        EvidenceMissing: it was promoted without: it gives no scores, tells several classes apart, or is of an earlier release
+            of the platform.
+    """
+    digest = production.body.get("evidence", {}).get(MONITORING_REFERENCE)
+    if digest is None:
+        raise EvidenceMissing(
+            "the model has no reference that predictions could be held against: models with a score and two labels have one, "
+            "once they are judged and promoted again",
+            where=production.model,
+        )
+    return REFERENCE.validate_json(home.store.get(digest))
+
+
+def acknowledge(
+    home: Home, definition: ModelDefinition, *, about: str | None, reason: str, now: datetime
+) -> Acknowledged:
+    """Records that what an open alert tells of is the new normal, from the last window on.
+
+    Args:
+        home: the platform's storage.
+        definition: the model.
+        about: the alert's subject; the only open one where None.
+        reason: why, for the ledger.
+        now: the time.
+
+    Raises:
+        EvidenceMissing: no such alert is open.
+        UnsuitableData: several are open, and none was named.
+    """
+    production = find_production(home, definition.name)
+    report = watch_production(home, definition, production, now=now)
+    alerts = [alert for alert in report.alerts if alert.closed is None and about in (None, alert.about)]
+    if not alerts:
+        raise EvidenceMissing(
+            "no alert is open" + (f" about {about}" if about else "") + ": nothing is to be acknowledged",
+            where=definition.name,
+        )
+    if len(alerts) > 1:
+        named = " or ".join(repr(alert.about) for alert in alerts)
+        raise UnsuitableData(f"several alerts are open: say which with `--about` {named}", where=definition.name)
+    seen = report.windows if alerts[0].about == "data and predictions" else _matured(report)
+    said = Acknowledged(about=alerts[0].about, opened=alerts[0].opened, until=seen[-1].name)
+    body = {**asdict(said), "model_digest": production.model_digest, "reason": reason}
+    home.ledger.append([NewEntry(kind="acknowledgement", model=definition.name, body=body)])
+    return said
+
+
+def _matured(report: MonitoringReport) -> list[Any]:
+    return [window for window in report.windows if window.maturity == "mature"]
+
+
+def _alert_entry(model: str, message: Message) -> NewEntry:
+    body = {**asdict(message.told), "title": message.title, "sentences": list(message.sentences)}
+    return NewEntry(kind="alert", model=model, body=body)
+
+
+def _recorded(home: Home, production: Production) -> set[Told]:
+    names = Told.__dataclass_fields__
+    with home.ledger.read() as reader:
+        return {
+            Told(**{name: entry.body[name] for name in names})
+            for entry in reader.entries(model=production.model, kinds=["alert"], after=production.sequence)
+        }
+
+
+def _acknowledged(home: Home, production: Production) -> list[Acknowledged]:
+    names = Acknowledged.__dataclass_fields__
+    with home.ledger.read() as reader:
+        return [
+            Acknowledged(**{name: entry.body[name] for name in names})
+            for entry in reader.entries(model=production.model, kinds=["acknowledgement"], after=production.sequence)
+            if entry.body["model_digest"] == production.model_digest
+        ]
