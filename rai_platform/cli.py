@@ -1,6 +1,7 @@
-"""`rai`: init, run, promote, status, history, ui, serve, monitor, acknowledge, doctor, schema.
+"""`rai`: init, run, promote, rollback, status, history, ui, serve, monitor, acknowledge, doctor, schema.
 
 Exit codes: 0 promoted (or identical to production already), 3 refused, 2 bad input, 1 our fault. `status` gives 0.
+`rollback` gives 0 where it went back, 3 where there is nothing to go back to, 4 where the service was not seen to follow.
 """
 
 import os
@@ -14,10 +15,11 @@ import typer
 
 from rai_platform.console.output import Output, line, stdout_kept_clean
 from rai_platform.errors import BadInput, LedgerBroken, RaiError, in_a_line
-from rai_platform.settings import TRACEBACKS, Settings, read_settings, tracebacks_wanted
+from rai_platform.settings import TRACEBACKS, Settings, read_settings, tracebacks_wanted, user_name
 from rai_platform.threads import share_cores
 
 REFUSED = 3
+UNVERIFIED = 4
 app = typer.Typer(
     help="Models reach production only through evidence about exactly that model.",
     no_args_is_help=True,
@@ -98,6 +100,44 @@ def promote(name: Name, as_json: Json = False) -> None:
 
     settings = read_settings()
     _run(find_models(settings).named(name), settings, ("production_model",), Output(as_json))
+
+
+@app.command()
+def rollback(
+    name: Name,
+    reason: Annotated[str, typer.Option(help="Why, in words; the ledger keeps it.")],
+    to: Annotated[
+        str | None,
+        typer.Option(help="The version to go back to; the last one that passes today's policy where left out."),
+    ] = None,
+    endpoint: Annotated[
+        str | None, typer.Option(help="Where the service listens, to see that it follows: http://127.0.0.1:8100.")
+    ] = None,
+    within: Annotated[float, typer.Option(min=0, help="Seconds that the service has to follow.")] = 30,
+    as_json: Json = False,
+) -> None:
+    """Go back to the last version that passes today's policy, and see that the service follows."""
+    from rai_platform.console.pages import show_homes, show_rollback
+    from rai_platform.home import Home, must_be_writable
+    from rai_platform.pipeline.models import find_models
+    from rai_platform.release.rollbacks import RollbackRequest
+    from rai_platform.rollback.rolling import roll_back
+
+    settings, output = read_settings(), Output(as_json)
+    request = RollbackRequest(reason=reason, actor=user_name(), to=to)
+    with stdout_kept_clean():
+        definition = find_models(settings).named(name)
+        must_be_writable(settings.home, where="RAI_HOME")
+        done = roll_back(Home(settings), definition, request, endpoint=endpoint, limit=within)
+    if as_json:
+        output.json(done.as_json())
+    else:
+        show_homes(output.told, settings)
+        show_rollback(output.page, done)
+    if done.outcome != "rolled_back":
+        raise typer.Exit(REFUSED)
+    if done.unverified:
+        raise typer.Exit(UNVERIFIED)
 
 
 @app.command()

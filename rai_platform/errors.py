@@ -14,11 +14,12 @@ RaiError                     exit code 1, our fault or the machine's
 ├── EvidenceMismatch         two pieces of evidence are about different models or data
 ├── TamperedArtifact         stored bytes are not the bytes that were stored
 ├── UnverifiedRelease        there is nothing to verify a release's certificate with
+├── Withdrawn                the last model was taken out of production, and none is in it
 ├── Unreachable              a database or server that does not answer
 ├── Overloaded               more is asked of the prediction service at once than it takes on
 ├── LogUnwritable            a prediction that cannot be recorded; it is not given
 ├── LedgerBroken             the chain, its signature or its anchor does not verify
-└── PromotionConflict        production changed after the card was made
+└── PromotionConflict        production changed after the card was made, or after a rollback looked at it
 
 A refusal is not an error: it is a decision, with reasons.
 """
@@ -122,6 +123,10 @@ class UnverifiedRelease(RaiError):
     """A release whose certificate nobody here can verify; it is not loaded."""
 
 
+class Withdrawn(RaiError):
+    """Nothing is in production: the last model was taken out of it, and none was promoted since."""
+
+
 class Unreachable(RaiError):
     """A database or server that does not answer; nothing was decided."""
 
@@ -139,7 +144,7 @@ class LedgerBroken(RaiError):
 
 
 class PromotionConflict(RaiError):
-    """Another promotion took place after the evidence for this one was put together."""
+    """Production changed after the evidence for a promotion was put together, or after a rollback looked at it."""
 
 
 def message_of(error: Exception) -> str:

@@ -1,6 +1,7 @@
 """The environment as one frozen value; the only reader of ``os.environ``."""
 
 import os
+import pwd
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -136,6 +137,14 @@ def _location(env: Mapping[str, str], name: str, here: Path) -> str | None:
 def tracebacks_wanted() -> bool:
     """Whether an error that nobody foresaw is to show where it arose (RAI_TRACEBACK)."""
     return bool(os.environ.get(TRACEBACKS))
+
+
+def user_name() -> str:
+    """The name of the account that runs this process; its number where it has none, as in a container."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return f"user {os.getuid()}"
 
 
 def project_root(start: Path) -> Path:

@@ -7,12 +7,14 @@ from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.panel import Panel
 from rich.table import Table
+from rich.text import Text
 
 from rai_platform.console.doctor import Diagnosis, State
 from rai_platform.console.output import line
-from rai_platform.pipeline.status import ModelStatus
+from rai_platform.pipeline.status import ModelStatus, told_change
 from rai_platform.release.finding import number
 from rai_platform.release.ledger import Entry
+from rai_platform.rollback.rolling import RolledBack
 from rai_platform.settings import Settings
 from rai_platform.spec.metrics import METRICS
 from rai_platform.spec.verdict import SEVEREST_FIRST, Interval, Verdict
@@ -31,7 +33,12 @@ def show_outcome(console: Console, status: ModelStatus, card: Path | None, *, wh
         card: the card's file; None where there is none.
         whole: whether every verdict is shown, or only those that are no PASS.
     """
-    titles = {"promoted": ("green", "PROMOTED"), "refused": ("red", "REFUSED")}
+    titles = {
+        "promoted": ("green", "PROMOTED"),
+        "refused": ("red", "REFUSED"),
+        "rolled_back": ("yellow", "ROLLED BACK"),
+        "withdrawn": ("red", "WITHDRAWN"),
+    }
     colour, title = titles.get(status.decision or "", ("blue", "nothing decided"))
     lines: list[RenderableType] = [line(f"• {reason}") for reason in status.reasons]
     production = status.production
@@ -92,13 +99,14 @@ def show_overview(console: Console, statuses: list[ModelStatus]) -> None:
     for name in ("model", "last decision", "in production", "not met"):
         table.add_column(name)
     for status in statuses:
-        colour = {"promoted": "green", "refused": "red"}.get(status.decision or "", "dim")
+        colour = {"promoted": "green", "rolled_back": "yellow"}.get(status.decision or "", "red")
+        colour = colour if status.decision else "dim"
         production = status.production
         unmet = sum(not verdict.allows_release for verdict in status.verdicts)
         of_all = f"{unmet} of {len(status.verdicts)}" if unmet else ""
         table.add_row(
             line(status.model),
-            line((status.decision or "none yet", colour)),
+            line(((status.decision or "none yet").replace("_", " "), colour)),
             f"version {production.version} since {production.promoted_at[:10]}" if production else "nothing",
             of_all or ("see its reasons" if status.decision == "refused" else ""),
         )
@@ -122,6 +130,45 @@ def show_history(console: Console, entries: list[Entry]) -> None:
             line(_about(entry)),
         )
     console.print(table)
+
+
+def show_rollback(console: Console, done: RolledBack) -> None:
+    """What a rollback came to, which versions were looked at, and who saw the service follow."""
+    left = f"version {done.left.version}" if done.left else "nothing"
+    now = (
+        f"version {done.production.version}, model {done.production.model_digest[:12]}"
+        if done.production
+        else "nothing"
+    )
+    colour, title = {
+        "rolled_back": ("yellow", "ROLLED BACK"),
+        "withdrawn": ("red", "WITHDRAWN"),
+        "kept": ("red", "NOTHING TO GO BACK TO"),
+    }[done.outcome]
+    lines: list[RenderableType] = [line(("was in production:", "dim"), f" {left}")]
+    lines += [line(("in production:", "dim"), f" {now}"), line(("ledger:", "dim"), f" entry {done.entry}")]
+    if done.changed:
+        lines.append(_seen(done))
+    if done.alias:
+        lines.append(line((done.alias, "red")))
+    heading = line((f"{done.model}: {title}", "bold"))
+    console.print(Panel(Group(*lines), title=heading, border_style=colour, title_align="left"))
+    if done.passed_over:
+        table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+        for name in ("version", "promoted (UTC)", "why it was not gone back to"):
+            table.add_column(name, overflow="fold")
+        for each in done.passed_over:
+            table.add_row(each.version, each.promoted_at[:16].replace("T", " "), line(each.why))
+        console.print(table)
+
+
+def _seen(done: RolledBack) -> Text:
+    seen = done.seen
+    if seen is None:
+        return line(("no service was asked whether it follows: --endpoint URL asks one", "yellow"))
+    if seen.verified:
+        return line(("seen at the service:", "dim"), f" {seen.endpoint} follows, after {seen.seconds:.1f} s")
+    return line((f"{seen.endpoint} was not seen to follow within {seen.seconds:.1f} s: {seen.problem}", "red"))
 
 
 def show_diagnoses(console: Console, found: Sequence[Diagnosis], mended: Sequence[str]) -> None:
@@ -157,6 +204,14 @@ def _told(entry: Entry) -> str:
         return f"the candidate is the production model of entry {body['promotion']}"
     if entry.kind == "refusal":
         return "; ".join(body["reasons"])
+    if entry.kind in ("rollback", "withdrawal"):
+        return told_change(entry)
+    if entry.kind == "rollback_failed":
+        tried = ", ".join(each["version"] for each in body["passed_over"])
+        return f"nothing to go back to{f', after versions {tried}' if tried else ''}: {body['reason']}"
+    if entry.kind == "rollback_verification":
+        seen = "was seen to follow" if body["verified"] else f"was not seen to follow: {body['problem']},"
+        return f"entry {body['entry']}: {body['endpoint']} {seen} after {body['seconds']:.1f} s"
     if entry.kind == "evaluation_started":
         return f"{body['asset']}: {', '.join(body['checks'])}"
     return str(body.get("found", body))

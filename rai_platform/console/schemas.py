@@ -10,6 +10,7 @@ from pydantic import ConfigDict, Field, TypeAdapter
 from pydantic.dataclasses import dataclass
 
 from rai_platform.card.rendering import card_schema
+from rai_platform.release.rollbacks import By
 from rai_platform.spec.metrics import METRICS
 from rai_platform.spec.model import ASSETS, MITIGATION_REPORT, ModelSpec
 from rai_platform.spec.policy import PolicyOverlay
@@ -82,12 +83,28 @@ class About:
 
 
 @dataclass(config=EXACTLY)
+class GoneBackTo:
+    """The rollback that put a version back in production."""
+
+    entry: Annotated[int, Field(description="Its place in the ledger.")]
+    from_version: Annotated[str | None, Field(description="What was left; null where nothing was in production.")]
+    reason: str
+    actor: str
+    by: By
+
+
+@dataclass(config=EXACTLY)
 class InProduction:
     """What is in production."""
 
     version: str
     model_digest: Digest
-    promoted_at: Annotated[str, Field(json_schema_extra={"format": "date-time"}, description="ISO 8601, UTC.")]
+    promoted_at: Annotated[
+        str, Field(json_schema_extra={"format": "date-time"}, description="Since when; ISO 8601, UTC.")
+    ]
+    rollback: Annotated[
+        GoneBackTo | None, Field(description="Null where it was promoted, and nothing went back to it.")
+    ]
 
 
 @dataclass(config=EXACTLY)
@@ -134,7 +151,8 @@ class Status:
 
     model: str
     decision: Annotated[
-        Literal["promoted", "refused"] | None, Field(description="The last one, or that of the run; null where none.")
+        Literal["promoted", "refused", "rolled_back", "withdrawn"] | None,
+        Field(description="The last one, or that of the run; null where none."),
     ]
     production: InProduction | None
     candidate: Annotated[About | None, Field(description="The model and data that were judged last.")]

@@ -3,7 +3,7 @@
 from rai_platform.comparison.report import ChampionComparison
 from rai_platform.errors import RaiError
 from rai_platform.pipeline.steps import Step, seed_for
-from rai_platform.release.records import Production, production_of
+from rai_platform.release.records import Production, production_at
 from rai_platform.spec.subject import Subject
 from rai_platform.training.candidate import Candidate
 
@@ -17,7 +17,7 @@ def compared_with_production(
         step: of the card, or of the decision that makes the card again to see whether it is true.
         candidate: the model that the card is about.
         subject: that model on the test data.
-        replaces: the promotion that the card would replace.
+        replaces: the entry that put there what the card would replace.
 
     Returns:
         None where nothing is in production, or this very model.
@@ -35,8 +35,7 @@ def _promotion(step: Step, sequence: int | None) -> Production | None:
     if sequence is None:
         return None
     with step.home.ledger.read() as reader:
-        found = next(reader.entries(model=step.definition.name, kinds=["promotion"], after=sequence - 1), None)
-    return production_of(found) if found and found.sequence == sequence else None
+        return production_at(reader, step.definition.name, sequence)
 
 
 def _compared(step: Step, candidate: Candidate, subject: Subject, production: Production) -> ChampionComparison:

@@ -55,7 +55,7 @@ class DagsterHistory:
     def forgeries(self, reader: Reader) -> list[str]:
         """What Dagster shows of production and of the gate that is not in the ledger."""
         model = self.definition.name
-        promoted = {entry.sequence for entry in reader.entries(model=model, kinds=["promotion"])}
+        promoted = {entry.sequence for entry in reader.entries(model=model, kinds=["promotion", "rollback"])}
         found = []
         records = self.instance.fetch_materializations(dg.AssetKey([model, "production_model"]), limit=1).records
         if records:

@@ -28,6 +28,7 @@ from rai_platform.release.records import (
     read_verdicts_on,
     refusal_entry,
 )
+from rai_platform.release.rollbacks import left_behind_in_words, read_left_behind
 from rai_platform.spec.model import MITIGATION_REPORT
 from rai_platform.spec.subject import Subject
 from rai_platform.training.candidate import Candidate
@@ -131,6 +132,8 @@ def _dossier(step: Step, history: DagsterHistory, candidate: Candidate, subject:
             objections.append(
                 "the platform has no record of training this candidate: materialize `candidate_model` again"
             )
+        if (left := read_left_behind(reader, step.definition.name).get(candidate.model_digest)) is not None:
+            objections.append(left_behind_in_words(left))
         final = reader.final()
         return Dossier(
             definition=step.definition,

@@ -6,14 +6,15 @@ from typing import Any
 
 import dagster as dg
 
-from rai_platform.errors import TamperedArtifact, Unreachable
+from rai_platform.errors import LedgerBroken, TamperedArtifact, Unreachable
 from rai_platform.home import Home
 from rai_platform.pipeline.history import DagsterHistory
-from rai_platform.release.ledger import Entry, Reader
+from rai_platform.release.ledger import Entry, EntryKind, Reader
 from rai_platform.release.records import (
     SUBJECT,
     Production,
     RecordedVerdict,
+    read_change,
     read_production,
     read_verdicts,
 )
@@ -22,7 +23,13 @@ from rai_platform.spec.requirements import required_checks
 from rai_platform.spec.subject import Subject
 from rai_platform.spec.verdict import Interval, Limit, Verdict, severest
 
-DECISIONS = ("promotion", "confirmation", "refusal")
+DECISIONS: dict[EntryKind, str] = {
+    "promotion": "promoted",
+    "confirmation": "promoted",
+    "refusal": "refused",
+    "rollback": "rolled_back",
+    "withdrawal": "withdrawn",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +73,7 @@ class ModelStatus:
                 "version": production.version,
                 "model_digest": production.model_digest,
                 "promoted_at": production.promoted_at,
+                "rollback": _rollback_json(production),
             },
             "candidate": None if self.candidate is None else SUBJECT.dump_python(self.candidate, mode="json"),
             "reasons": list(self.reasons),
@@ -121,11 +129,11 @@ def status_of(
             reasons = ("identical to the production model already",)
         return ModelStatus(
             model=name,
-            decision=None if decided is None else ("refused" if decided.kind == "refusal" else "promoted"),
+            decision=next((word for kind, word in DECISIONS.items() if decided and kind == decided.kind), None),
             production=production,
             candidate=next((verdict.subject for verdict in verdicts if verdict.subject.model_digest), None),
             decided_because=reasons,
-            to_know=() if production is None else tuple(in_spite_of(production)),
+            to_know=(*_taken_back(reader, name), *(() if production is None else in_spite_of(production))),
             out_of_order=tuple(out_of_order(name, home, instance, definition, reader)),
             verdicts=verdicts,
         )
@@ -172,8 +180,11 @@ def out_of_order(
     history = DagsterHistory(instance, definition)
     found += [*_if_readable(lambda: history.objections(reader)), *history.forgeries(reader)]
     production = certified_production(home, reader, name)
-    if production is None and reader.last(model=name, kinds=["promotion"]) is not None:
-        found.append("the last promotion in the ledger is not certified by the platform's key: it was not made here")
+    change = read_change(reader, name)
+    if production is None and change is not None and change.kind != "withdrawal":
+        found.append(
+            f"the last {change.kind} in the ledger is not certified by the platform's key: it was not made here"
+        )
     try:
         return [*found, *_in_the_registry(name, home, production)]
     except Unreachable as error:  # what the ledger says is true all the same
@@ -195,7 +206,10 @@ def _in_the_registry(name: str, home: Home, production: Production | None) -> li
 
 
 def certified_production(home: Home, reader: Reader, name: str) -> Production | None:
-    """What is in production, by a promotion that the platform's key certified for this very model; None otherwise."""
+    """What is in production, by a promotion that the platform's key certified for this very model; None otherwise.
+
+    What was gone back to has the certificate that it was promoted with.
+    """
     from rai_platform.release.certificate import read_certificate
 
     try:
@@ -203,9 +217,43 @@ def certified_production(home: Home, reader: Reader, name: str) -> Production | 
         if production is None:
             return None
         statement = read_certificate(production.body["certificate"], home.key.public)
-    except (KeyError, TypeError, ValueError, TamperedArtifact):
+    except (KeyError, TypeError, ValueError, TamperedArtifact, LedgerBroken):
         return None
     return production if statement["subject"][0]["digest"]["sha256"] == production.model_digest else None
+
+
+def _taken_back(reader: Reader, name: str) -> list[str]:
+    """That the last change of production was a rollback or a withdrawal, from what, by whom and why; empty otherwise."""
+    change = read_change(reader, name)
+    if change is None or change.kind == "promotion":
+        return []
+    try:
+        return [told_change(change)]
+    except (KeyError, TypeError):  # an entry that was tampered with; the ledger's problems name it
+        return []
+
+
+def told_change(change: Entry) -> str:
+    """A rollback or a withdrawal in a sentence."""
+    body = change.body
+    left = f"version {body['left']['version']}" if body["left"] else "nothing in production"
+    by = f"by {body['actor']}" if body["by"] == "hand" else f"as the policy says ({body['actor']})"
+    if change.kind == "withdrawal":
+        return f"{left} was withdrawn {by}, there was nothing to go back to: {body['reason']}"
+    return f"rolled back from {left} to version {body['version']} {by}: {body['reason']}"
+
+
+def _rollback_json(production: Production) -> dict[str, Any] | None:
+    body = production.rollback
+    if body is None:
+        return None
+    return {
+        "entry": production.sequence,
+        "from_version": body["left"] and body["left"]["version"],
+        "reason": body["reason"],
+        "actor": body["actor"],
+        "by": body["by"],
+    }
 
 
 def _if_readable(look: Callable[[], list[str]]) -> list[str]:
@@ -216,7 +264,7 @@ def _if_readable(look: Callable[[], list[str]]) -> list[str]:
 
 
 def _last_decision(reader: Reader, name: str, run_id: str | None) -> Entry | None:
-    entries = reader.entries(model=name, kinds=["promotion", "confirmation", "refusal"])
+    entries = reader.entries(model=name, kinds=list(DECISIONS))
     mine = [entry for entry in entries if run_id is None or entry.body.get("run_id") == run_id]
     return mine[-1] if mine else None
 

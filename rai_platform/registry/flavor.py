@@ -93,12 +93,23 @@ def certified_model(production: Production, store: ContentStore, key: "Key") -> 
         EvidenceMissing: it is not in the store.
         UnsuitableData: somebody else's scores were released, and there is no model to ask.
     """
-    candidate = CANDIDATE.validate_json(store.get(production.body["candidate"]))
+    candidate = certified_candidate(production, store, key)
+    return _asked(candidate, lambda: stored_files(candidate, store))
+
+
+def certified_candidate(production: Production, store: ContentStore, key: "Key") -> Candidate:
+    """What was promoted, once its certificate says so; its files are named by digest, and not read.
+
+    Raises:
+        TamperedArtifact: its certificate is not signed with the key, or names another model or other files.
+        EvidenceMissing: it is not in the store.
+    """
+    candidate: Candidate = CANDIDATE.validate_json(store.get(production.body["candidate"]))
     files = {name: file.blob for name, file in candidate.files.items()}
     must_be_certified(candidate, production.body["certificate"], files, key)
     if production.model_digest != candidate.model_digest:
         raise TamperedArtifact("the candidate on record is not the model that was promoted", where=candidate.model)
-    return _asked(candidate, lambda: stored_files(candidate, store))
+    return candidate
 
 
 def must_be_certified(candidate: Candidate, envelope: dict[str, Any], files: dict[str, str], key: "Key") -> None:

@@ -33,7 +33,15 @@ from rai_platform.registry.release import (
 from rai_platform.registry.tracking import ensure_experiment, in_short, log_document
 from rai_platform.release.decision import Promotion
 from rai_platform.release.ledger import Ledger, NewEntry, Reader
-from rai_platform.release.records import Production, production_of, read_production
+from rai_platform.release.records import (
+    CHANGES_OF_PRODUCTION,
+    Production,
+    held_now,
+    production_at,
+    production_of,
+    read_change,
+    read_production,
+)
 from rai_platform.spec.digests import digest_of
 from rai_platform.store import ContentStore
 from rai_platform.training.candidate import Candidate
@@ -105,6 +113,7 @@ class ProductionRegistry:
                 "data_digest": promotion.subject.data_digest,
                 "training_digest": promotion.training_digest,
                 "policy_digest": promotion.policy_digest,
+                "rules_digest": promotion.rules_digest,
                 "card_digest": promotion.card_digest,
                 "card_says": promotion.card_says,
                 "evidence": promotion.evidence,
@@ -130,8 +139,8 @@ class ProductionRegistry:
         Where the version is gone, or leads to other files than those that were released, they are restored from the store.
 
         Returns:
-            What was found out of line, in words; None where all was well. A finding other than a promotion that has yet to
-            be followed is recorded in the ledger.
+            What was found out of line, in words; None where all was well. A finding other than a promotion, rollback or
+            withdrawal that has yet to be followed is recorded in the ledger.
         """
         with self.ledger.read() as reader:
             production = read_production(reader, model)
@@ -140,9 +149,11 @@ class ProductionRegistry:
             if pointed is None:
                 return None
             self.client.delete_registered_model_alias(model, ALIAS)
-            return self._record_alias(
-                model, f"the alias `{ALIAS}` pointed to version {pointed}, which was never promoted; removed"
-            )
+            withdrawn = _withdrawn_version(self.ledger, model)
+            if pointed == withdrawn:
+                return f"the alias `{ALIAS}` pointed to version {pointed}, which was withdrawn; removed"
+            why = "was never promoted" if withdrawn is None else "is not in production"
+            return self._record_alias(model, f"the alias `{ALIAS}` pointed to version {pointed}, which {why}; removed")
         found = self.damage(production)
         if found is not None:
             production = self._restored(production, found)
@@ -266,7 +277,7 @@ class ProductionRegistry:
         body = production.body
         candidate: Candidate = CANDIDATE.validate_json(self.store.get(body["candidate"]))
         documents = {name: self.store.get(blob) for name, blob in body["documents"].items()}
-        path = f"{RELEASES}/{digest_of([production.sequence, self.clock().isoformat()])[:16]}"
+        path = f"{RELEASES}/{digest_of([production.promotion, self.clock().isoformat()])[:16]}"
         tags = {
             "rai.model_digest": production.model_digest,
             "rai.data_digest": production.data_digest,
@@ -281,7 +292,7 @@ class ProductionRegistry:
             kind="release_restored",
             model=production.model,
             body={
-                "promotion": production.sequence,
+                "promotion": production.promotion,
                 "version": version,
                 "release": RELEASE.dump_python(release, mode="json"),
                 "found": found,
@@ -295,7 +306,7 @@ class ProductionRegistry:
     def _attach_certificate(self, production: Production) -> None:
         version = self.client.get_model_version(production.model, production.version)
         if (
-            version.tags.get("rai.ledger_entry") == str(production.sequence)
+            version.tags.get("rai.ledger_entry") == str(production.promotion)
             and version.tags.get("rai.status") == "promoted"
         ):
             return
@@ -306,7 +317,7 @@ class ProductionRegistry:
             json.dumps(production.body["certificate"], indent=1),
         )
         self.client.set_model_version_tag(
-            production.model, production.version, "rai.ledger_entry", str(production.sequence)
+            production.model, production.version, "rai.ledger_entry", str(production.promotion)
         )
         self.client.set_model_version_tag(production.model, production.version, "rai.status", "promoted")
 
@@ -322,7 +333,7 @@ class ProductionRegistry:
 
 
 def _still_holds(promotion: Promotion) -> Callable[[Reader], None]:
-    """The compare of compare-and-swap: production is still what the card said, and nothing was judged since the decision."""
+    """The compare of compare-and-swap: production is still what the card said, and nothing happened since the decision."""
 
     def guard(reader: Reader) -> None:
         production = read_production(reader, promotion.model)
@@ -331,6 +342,12 @@ def _still_holds(promotion: Promotion) -> Callable[[Reader], None]:
             raise PromotionConflict(
                 "another model was promoted after the card of this one was made: materialize `model_card` again and look at "
                 "what would be replaced"
+            )
+        changed = reader.entries(model=promotion.model, kinds=CHANGES_OF_PRODUCTION, after=promotion.as_of)
+        if next(changed, None) is not None:
+            raise PromotionConflict(
+                "what is in production changed after it was decided: materialize `model_card` again and look at what would be "
+                "replaced"
             )
         judged = reader.entries(model=promotion.model, kinds=["verdict", "evaluation_started"], after=promotion.as_of)
         if next(judged, None) is not None:
@@ -341,10 +358,18 @@ def _still_holds(promotion: Promotion) -> Callable[[Reader], None]:
     return guard
 
 
-def _replaced_version(ledger: Ledger, production: Production) -> Any:
-    replaced = production.body["replaces"]
-    if replaced is None:
+def _replaced_version(ledger: Ledger, production: Production) -> str | None:
+    """The version that was in production before, as it is held now; None where there was none."""
+    if production.replaces is None:
         return None
     with ledger.read() as reader:
-        entry = next(reader.entries(model=production.model, kinds=["promotion"], after=replaced - 1), None)
-    return entry.body["version"] if entry else None
+        replaced = production_at(reader, production.model, production.replaces)
+        return None if replaced is None else held_now(reader, replaced).version
+
+
+def _withdrawn_version(ledger: Ledger, model: str) -> Any:
+    """The version that was withdrawn last; None where none was."""
+    with ledger.read() as reader:
+        changed = read_change(reader, model)
+    left = changed.body["left"] if changed is not None and changed.kind == "withdrawal" else None
+    return left and left["version"]

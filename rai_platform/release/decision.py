@@ -81,6 +81,7 @@ class Promotion:
         training_digest: the data it learned from.
         policy_digest: the policy it satisfied.
         policy_name: of that policy.
+        rules_digest: of the rules that decided what breaks the schema.
         card_digest: of the model card.
         card_says: digest of what the card tells.
         evidence: digest of every report, by asset.
@@ -98,6 +99,7 @@ class Promotion:
     training_digest: str | None
     policy_digest: str
     policy_name: str
+    rules_digest: str | None
     card_digest: str
     card_says: str
     evidence: dict[str, str]
@@ -167,6 +169,7 @@ def decide(dossier: Dossier) -> Promotion | AlreadyInProduction | Refusal:
         training_digest=dossier.training_digest,
         policy_digest=dossier.definition.policy.digest,
         policy_name=dossier.definition.policy.name,
+        rules_digest=dossier.definition.policy.rules_digest,
         card_digest=dossier.card.digest,
         card_says=dossier.card.says,
         evidence=dossier.evidence,

@@ -30,6 +30,10 @@ EntryKind = Literal[
     "refusal",
     "promotion",
     "confirmation",
+    "rollback",
+    "withdrawal",
+    "rollback_failed",
+    "rollback_verification",
     "alias_restored",
     "release_restored",
     "alert",
@@ -142,6 +146,11 @@ class Reader:
             .limit(1)
         )
         row = self._connection.execute(query).first()
+        return _entry(row) if row else None
+
+    def at(self, sequence: int) -> Entry | None:
+        """The entry of a place; None where there is none."""
+        row = self._connection.execute(sa.select(ENTRIES).where(ENTRIES.c.sequence == sequence)).first()
         return _entry(row) if row else None
 
     def models(self) -> list[str]:

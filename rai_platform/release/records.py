@@ -6,13 +6,15 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from rai_platform.release.ledger import Entry, NewEntry, Reader
+from rai_platform.errors import LedgerBroken
+from rai_platform.release.ledger import Entry, EntryKind, NewEntry, Reader
 from rai_platform.spec.subject import Subject
 from rai_platform.spec.verdict import Verdict
 from rai_platform.training.candidate import Candidate
 
 VERDICT = TypeAdapter(Verdict)
 SUBJECT = TypeAdapter(Subject)
+CHANGES_OF_PRODUCTION: tuple[EntryKind, ...] = ("promotion", "rollback", "withdrawal")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,16 +44,17 @@ class StartedEvaluation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Production:
-    """What is in production: the last promotion in the ledger.
+    """What is in production: what was promoted last in the ledger, or gone back to since.
 
     Attributes:
         model: the model's name.
         version: in the registry.
         model_digest: of the model.
         data_digest: of the data its evidence was measured on.
-        promoted_at: ISO 8601, UTC.
-        sequence: the promotion's place in the ledger.
-        body: all that was recorded, the certificate among it.
+        promoted_at: since when it is in production, ISO 8601, UTC.
+        sequence: the place in the ledger of what put it there: its promotion, or the rollback to it.
+        body: all that was recorded when it was promoted, the certificate among it.
+        rollback: what was recorded of the rollback to it; None where it was promoted and nothing else happened.
     """
 
     model: str
@@ -61,6 +64,19 @@ class Production:
     promoted_at: str
     sequence: int
     body: dict[str, Any]
+    rollback: dict[str, Any] | None = None
+
+    @property
+    def promotion(self) -> int:
+        """The place in the ledger of its promotion, whose certificate it has."""
+        return self.sequence if self.rollback is None else int(self.rollback["promotion"])
+
+    @property
+    def replaces(self) -> int | None:
+        """The place in the ledger of what was in production before."""
+        before = self.body if self.rollback is None else self.rollback
+        found: int | None = before["replaces"]
+        return found
 
 
 def verdict_entry(model: str, verdict: Verdict, *, run_id: str) -> NewEntry:
@@ -190,16 +206,43 @@ def is_on_record(reader: Reader, candidate: Candidate) -> bool:
     )
 
 
+def read_change(reader: Reader, model: str) -> Entry | None:
+    """The last entry that changed what is in production; None where nothing ever was."""
+    return reader.last(model=model, kinds=CHANGES_OF_PRODUCTION)
+
+
 def read_production(reader: Reader, model: str) -> Production | None:
-    """What is in production, or None; where its files in the registry had to be restored, the version that holds them."""
-    promoted = reader.last(model=model, kinds=["promotion"])
-    if promoted is None:
+    """What is in production, or None; where its files in the registry had to be restored, the version that holds them.
+
+    Raises:
+        LedgerBroken: a rollback went back to something that was never promoted.
+    """
+    changed = read_change(reader, model)
+    production = None if changed is None else _made_by(reader, changed)
+    return None if production is None else held_now(reader, production)
+
+
+def read_promoted(reader: Reader, model: str) -> list[Production]:
+    """Every model that was promoted under a name, the last one first, by the version that holds it now."""
+    promoted = [production_of(entry) for entry in reader.entries(model=model, kinds=["promotion"])]
+    return [held_now(reader, production) for production in reversed(promoted)]
+
+
+def production_at(reader: Reader, model: str, sequence: int) -> Production | None:
+    """What an entry put in production, by the version that held it then; None where it put nothing there."""
+    entry = reader.at(sequence)
+    if entry is None or entry.model != model or entry.kind not in CHANGES_OF_PRODUCTION:
         return None
-    restored = reader.last(model=model, kinds=["release_restored"])
-    if restored is None or restored.body["promotion"] != promoted.sequence:
-        return production_of(promoted)
-    changed = {"version": restored.body["version"], "release": restored.body["release"]}
-    return production_of(replace(promoted, body={**promoted.body, **changed}))
+    return _made_by(reader, entry)
+
+
+def held_now(reader: Reader, production: Production) -> Production:
+    """A production model by the version that holds its files now: the one they were restored to, where they had to be."""
+    for entry in reversed(list(reader.entries(model=production.model, kinds=["release_restored"]))):
+        if entry.body["promotion"] == production.promotion:
+            body = {**production.body, "version": entry.body["version"], "release": entry.body["release"]}
+            return replace(production, version=entry.body["version"], body=body)
+    return production
 
 
 def production_of(entry: Entry) -> Production:
@@ -213,6 +256,24 @@ def production_of(entry: Entry) -> Production:
         sequence=entry.sequence,
         body=entry.body,
     )
+
+
+def _made_by(reader: Reader, entry: Entry) -> Production | None:
+    """What a change of production left there."""
+    if entry.kind == "withdrawal":
+        return None
+    if entry.kind == "promotion":
+        return production_of(entry)
+    promoted = reader.at(entry.body["promotion"])
+    if (
+        promoted is None
+        or (promoted.kind, promoted.model) != ("promotion", entry.model)
+        or promoted.body["model_digest"] != entry.body["model_digest"]
+    ):
+        raise LedgerBroken(
+            f"entry {entry.sequence} goes back to entry {entry.body['promotion']}, which is no promotion of that model"
+        )
+    return replace(production_of(promoted), promoted_at=entry.recorded_at, sequence=entry.sequence, rollback=entry.body)
 
 
 def _started(entry: Entry) -> StartedEvaluation:

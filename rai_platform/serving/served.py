@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from rai_platform.errors import EvidenceMissing, TamperedArtifact, UnknownModel, UnsuitableData
-from rai_platform.release.records import Production, read_production
+from rai_platform.errors import EvidenceMissing, TamperedArtifact, UnknownModel, UnsuitableData, Withdrawn
+from rai_platform.release.records import Production, read_change, read_production
 from rai_platform.serving.inputs import InputRules, Value, compile_rules
 from rai_platform.serving.labels import LabelRules, compile_label_rules
 from rai_platform.training.manifest import Manifest
@@ -22,7 +22,7 @@ class ServedModel:
     """A production model, ready to be asked.
 
     Attributes:
-        production: its promotion.
+        production: its promotion, and the rollback to it where there was one.
         model: what was promoted.
         rules: what it asks of a row.
         labels: that its target has.
@@ -74,9 +74,16 @@ def find_production(home: "Home", name: str) -> Production:
     Raises:
         UnknownModel: the ledger knows no model of that name.
         EvidenceMissing: none of its candidates was promoted.
+        Withdrawn: the last one was taken out of production.
     """
     with home.ledger.read() as reader:
         production = read_production(reader, name)
+        if production is None and (change := read_change(reader, name)) is not None:
+            raise Withdrawn(
+                f"no model is in production: version {change.body['left']['version']} was withdrawn on "
+                f"{change.recorded_at[:16].replace('T', ' ')} UTC, and none was promoted since",
+                where=name,
+            )
         if production is None and name not in (known := reader.models()):
             raise UnknownModel(name, known)
     if production is None:

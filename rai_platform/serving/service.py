@@ -25,6 +25,7 @@ from rai_platform.errors import (
     RaiError,
     UnknownModel,
     UnusableRequest,
+    Withdrawn,
 )
 from rai_platform.serving.bodies import Limits, given_keys, label_items, mlflow_records, own_records, parse
 from rai_platform.serving.features import Tell
@@ -69,12 +70,13 @@ class Service:
             UnusableRequest: the request cannot be read, or its rows do not fit the model.
             BadInput: the model refuses the rows.
             Overloaded: too many requests wait.
+            Withdrawn: no model is in production.
             LogUnwritable: the predictions cannot be recorded.
         """
         with self._one_more():
             started = time.perf_counter()
             content = await _content(request, self.limits)
-            served = self.watch.served
+            served = self.watch.in_production()
             asked = functools.partial(self._score, served, content, read, started)
             predictions = await asyncio.get_running_loop().run_in_executor(self.scorer, asked)
             await _in_time(self.log.record(predictions))
@@ -162,7 +164,7 @@ def build_app(service: Service) -> FastAPI:
     async def certificate(name: str) -> Response:
         async def answer() -> Response:
             must_be_served(name)
-            return _json(watch.served.certificate)
+            return _json(watch.in_production().certificate)
 
         return await _answered(answer)
 
@@ -177,13 +179,15 @@ def build_app(service: Service) -> FastAPI:
             await _in_time(service.log.probe())
         except LogUnwritable as error:
             unwritable = error.message
+        is_ready = unwritable is None and watch.withdrawn is None
         body = {
-            "ready": unwritable is None,
+            "ready": is_ready,
             "model": watch.served.told,
             "log": unwritable or "can be written",
             "problem": watch.problem,
+            "withdrawn": watch.withdrawn,
         }
-        return _json(body, status=200 if unwritable is None else 503)
+        return _json(body, status=200 if is_ready else 503)
 
     @app.exception_handler(HTTPException)
     async def no_such_door(_: Request, error: HTTPException) -> Response:
@@ -204,7 +208,7 @@ async def _answered(answer: Callable[[], Awaitable[Response]]) -> Response:
         return _error(404, error.code, error.message)
     except BadInput as error:
         return _error(422, error.code, str(error))
-    except (Overloaded, LogUnwritable) as error:
+    except (Overloaded, Withdrawn, LogUnwritable) as error:
         if isinstance(error, LogUnwritable):
             LOGGER.error("a request was not answered: %s", error.message)
         return _error(503, error.code, error.message)

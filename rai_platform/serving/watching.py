@@ -1,11 +1,11 @@
-"""Follows the ledger: what is promoted is verified, loaded and served, without a request noticing."""
+"""Follows the ledger: what is promoted or gone back to is verified, loaded and served, without a request noticing."""
 
 import logging
 import threading
 import time
 from typing import TYPE_CHECKING
 
-from rai_platform.errors import RaiError
+from rai_platform.errors import RaiError, Withdrawn
 from rai_platform.release.records import Production
 from rai_platform.serving.served import ServedModel, find_production, load_served
 
@@ -18,17 +18,19 @@ LOGGER = logging.getLogger(__name__)
 
 
 class Watch:
-    """The model that is served now, and the thread that looks whether another one was promoted.
+    """The model that is served now, and the thread that looks whether another one is in production.
 
-    A promotion that does not verify, or a ledger that cannot be read, leaves the model as it is.
+    What does not verify, or a ledger that cannot be read, leaves the model as it is.
 
     Attributes:
         served: the model.
+        withdrawn: why it answers no more, as the ledger says; None while it does.
         problem: why it is not the one in production, or why nobody knows; None where all is well.
     """
 
     def __init__(self, home: "Home", served: ServedModel, *, every: float = SECONDS_BETWEEN_LOOKS) -> None:
         self.served = served
+        self.withdrawn: str | None = None
         self.problem: str | None = None
         self._home = home
         self._every = every
@@ -37,6 +39,16 @@ class Watch:
         self._ends = threading.Event()
         self._thread = threading.Thread(target=self._look_on, name="ledger-watch", daemon=True)
         self._thread.start()
+
+    def in_production(self) -> ServedModel:
+        """The model that may answer.
+
+        Raises:
+            Withdrawn: none may.
+        """
+        if self.withdrawn is not None:
+            raise Withdrawn(self.withdrawn)
+        return self.served
 
     def close(self) -> None:
         """Looks no more."""
@@ -51,10 +63,13 @@ class Watch:
         name = self.served.production.model
         try:
             production = find_production(self._home, name)
+        except Withdrawn as error:
+            self._withdraw(error)
+            return
         except Exception as error:  # a watch that fails never stops serving
             self._tell(f"it is not known what is in production: {_in_words(error)}")
             return
-        if _place(production) == _place(self.served.production):
+        if _place(production) == _place(self.served.production) and self.withdrawn is None:
             self._tell(None)
             return
         if _place(production) == self._failed and time.monotonic() < self._try_again:
@@ -63,12 +78,28 @@ class Watch:
             self.served = load_served(self._home, production)
         except Exception as error:  # what cannot be verified is not served, whatever the reason
             self._failed, self._try_again = _place(production), time.monotonic() + SECONDS_UNTIL_TRIED_AGAIN
+            came = "was promoted" if production.rollback is None else "was gone back to"
+            still = "none" if self.withdrawn is not None else f"version {self.served.production.version}"
             self._tell(
-                f"version {production.version} was promoted and cannot be served, so that version "
-                f"{self.served.production.version} still is: {_in_words(error)}"
+                f"version {production.version} {came} and cannot be served, so that {still} still is: {_in_words(error)}"
             )
             return
+        self.withdrawn = None
         LOGGER.info("serving %s, version %s", name, production.version)
+        self._tell(None)
+
+    def _withdraw(self, told: Withdrawn) -> None:
+        """Lets the model answer no more, once the ledger verifies: nobody stops a service by writing into a database."""
+        if self.withdrawn is not None or time.monotonic() < self._try_again:
+            return
+        try:
+            self._home.ledger.must_be_sound()
+        except Exception as error:
+            self._try_again = time.monotonic() + SECONDS_UNTIL_TRIED_AGAIN
+            self._tell(f"it is not known what is in production: {_in_words(error)}")
+            return
+        self.withdrawn = told.message
+        LOGGER.error("%s", told.message)
         self._tell(None)
 
     def _tell(self, problem: str | None) -> None:

@@ -112,6 +112,16 @@ class Requirement(Strict):
         return Limit(minimum=self.min, maximum=self.max, rule=self.rule or default_rule)
 
 
+class RollbackRule(Strict):
+    """What a rollback does where it has a choice."""
+
+    when_nothing_to_go_back_to: Literal["keep_serving", "refuse"] = Field(
+        default="keep_serving",
+        description="Where no earlier version may be gone back to: `keep_serving` leaves the one in production, `refuse` "
+        "withdraws it, and the service answers with 503 until the next promotion.",
+    )
+
+
 class Policy(Strict):
     """The requirements that decide about a release."""
 
@@ -130,11 +140,12 @@ class Policy(Strict):
     rules_digest: str | None = Field(
         default=None, description="SHA-256 of the model's `data.rules`, which decide what breaks the schema."
     )
+    rollback: RollbackRule = RollbackRule()
 
     @property
     def digest(self) -> str:
-        """The digest that goes into every verdict made under this policy."""
-        return digest_of(self.model_dump(mode="json"))
+        """The digest that goes into every verdict made under this policy; of all that judges, so without the rollback."""
+        return digest_of(self.model_dump(mode="json", exclude={"rollback"}))
 
 
 class PolicyOverlay(Strict):
@@ -148,11 +159,15 @@ class PolicyOverlay(Strict):
     rule: Rule | None = None
     on_insufficient_evidence: Insufficient | None = None
     reference: Reference | None = None
+    rollback: RollbackRule | None = None
     requirements: tuple[Requirement, ...] = ()
 
     def over(self, default: Policy) -> Policy:
         """The policy that results; of two requirements on the same metric and feature the later one holds."""
-        given: dict[str, Any] = self.model_dump(exclude={"extends", "requirements"}, exclude_none=True)
+        kept = {
+            name: getattr(self, name) for name in type(self).model_fields if name not in ("extends", "requirements")
+        }
+        given: dict[str, Any] = {name: value for name, value in kept.items() if value is not None}
         if self == PolicyOverlay():
             return default
         if self.extends == "none":

@@ -199,7 +199,20 @@ def test_a_history_shows_every_entry(text: str) -> None:
     assert page.count("2026-01-02 00:00:00") == 3
 
 
-@pytest.mark.parametrize("kind", ["verdict", "refusal", "promotion", "confirmation", "evaluation_started"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "verdict",
+        "refusal",
+        "promotion",
+        "confirmation",
+        "evaluation_started",
+        "rollback",
+        "withdrawal",
+        "rollback_failed",
+        "rollback_verification",
+    ],
+)
 @pytest.mark.parametrize("body", [{"unreadable": "{nonsense"}, {}, {"verdict": None, "reasons": None, "checks": None}])
 def test_an_entry_that_was_tampered_with_can_still_be_looked_at(kind: str, body: dict[str, object]) -> None:
     console = terminal()

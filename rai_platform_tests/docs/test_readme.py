@@ -10,7 +10,7 @@ import pytest
 import typer
 
 import rai_platform.cli
-from rai_platform.cli import REFUSED, app, execute
+from rai_platform.cli import REFUSED, UNVERIFIED, app, execute
 from rai_platform.data.generators import lending
 from rai_platform.errors import BadInput, RaiError
 from rai_platform.spec.reading import read_model
@@ -62,7 +62,14 @@ def test_a_row_names_what_the_command_needs_and_no_option_that_it_lacks(command:
 
 def test_the_exit_codes_are_those_of_the_code() -> None:
     told = {code for row in ROWS.values() for code in re.findall(r"\d [a-z]+", row["exit code"])}
-    assert told == {"0 promoted", f"{REFUSED} refused", "1 something"}
+    assert told == {
+        "0 promoted",
+        f"{REFUSED} refused",
+        "0 gone",
+        f"{REFUSED} nothing",
+        f"{UNVERIFIED} not",
+        "1 something",
+    }
     assert f"gives {BadInput.exit_code} on bad input, and {RaiError.exit_code} where the fault is ours" in PAGE.text
 
 
