@@ -90,12 +90,13 @@ class Watch:
 
     def _withdraw(self, told: Withdrawn) -> None:
         """Lets the model answer no more, once the ledger verifies: nobody stops a service by writing into a database."""
-        if self.withdrawn is not None or time.monotonic() < self._try_again:
+        place = (0, told.message)
+        if self.withdrawn is not None or (place == self._failed and time.monotonic() < self._try_again):
             return
         try:
             self._home.ledger.must_be_sound()
         except Exception as error:
-            self._try_again = time.monotonic() + SECONDS_UNTIL_TRIED_AGAIN
+            self._failed, self._try_again = place, time.monotonic() + SECONDS_UNTIL_TRIED_AGAIN
             self._tell(f"it is not known what is in production: {_in_words(error)}")
             return
         self.withdrawn = told.message

@@ -17,6 +17,7 @@ from rai_platform.pipeline.steps import Step
 from rai_platform.pipeline.values import BLOB, StoredValues, encode
 from rai_platform.registry.production import ALIAS, ProductionRegistry
 from rai_platform.release.decision import Promotion, Refusal
+from rai_platform.release.ledger import NewEntry
 from rai_platform.release.records import read_verdicts, verdict_entry
 from rai_platform_tests.world import World, lending_attributes, told, unfair_data
 
@@ -177,6 +178,23 @@ def test_a_failure_that_is_recorded_between_decision_and_promotion_stops_it(judg
     assert judged.status("fair").production is None
     refused = judged.run("fair", ["production_model"])
     assert "disparate_impact__sex fails" in told(refused)
+
+
+def test_a_change_of_production_between_decision_and_promotion_stops_it_though_nothing_is_in_it_again(
+    judged: World,
+) -> None:
+    left = {"entry": 1, "promotion": 1, "version": "1", "model_digest": "0" * 64}
+
+    class WithdrawnMeanwhile(ProductionRegistry):
+        def promote(self, promotion: Promotion, *args: Any, **options: Any) -> Any:
+            body = {"left": left, "reason": "An alarm.", "actor": "ada", "by": "hand"}
+            self.ledger.append([NewEntry(kind="withdrawal", model="fair", body=body)])
+            return super().promote(promotion, *args, **options)
+
+    outcome = promote_with(judged, WithdrawnMeanwhile)
+    assert isinstance(outcome, Refusal)
+    assert "what is in production changed after it was decided" in outcome.reasons[0]
+    assert judged.entries("fair", "promotion") == []
 
 
 def test_a_card_forged_in_dagsters_own_records_is_refused(judged: World) -> None:

@@ -142,13 +142,6 @@ def test_data_that_were_screened_by_other_rules_are_no_evidence(three: World) ->
     assert judged.reasons == ("schema_violation_rate was measured by other `data.rules` than those in force now",)
 
 
-def test_a_policy_that_asks_for_nothing_lets_nothing_back(three: World) -> None:
-    three.write("fair", policy={"extends": "none"})
-    done = go_back(three)
-    assert done.outcome == "kept"
-    assert "asks for nothing" in whys(done)["2"]
-
-
 # --- versions that somebody went back from ---------------------------------------------------------------------------
 
 
