@@ -247,10 +247,17 @@ def serve(
 
 
 @app.command()
-def monitor(name: Name, as_json: Json = False) -> None:
-    """Hold what the production model predicted since against what is normal, and tell what is not; 3 while an alert is open."""
+def monitor(
+    name: Name,
+    endpoint: Annotated[
+        str | None, typer.Option(help="Where the service listens, to see that it follows a rollback.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Hold what the production model predicted against what is normal, and do what follows; 3 while an alert is open."""
     from pydantic import TypeAdapter
 
+    from rai_platform.console.pages import show_rollback
     from rai_platform.console.watched import show_report
     from rai_platform.home import Home, must_be_writable
     from rai_platform.monitoring.report import MonitoringReport
@@ -261,13 +268,15 @@ def monitor(name: Name, as_json: Json = False) -> None:
     with stdout_kept_clean():
         must_be_writable(settings.home, where="RAI_HOME")
         home, definition = Home(settings), find_models(settings).named(name)
-        looked = look_at_production(home, definition, now=home.clock())
+        looked = look_at_production(home, definition, now=home.clock(), endpoint=endpoint or settings.service_url)
     for kind in looked.not_told:
         output.told.print(line((f"an alert could not be sent: the service {kind} did not take it", "red")))
     if as_json:
         output.json(TypeAdapter(MonitoringReport).dump_python(looked.report, mode="json"))
     else:
         show_report(output.page, looked.report)
+        if looked.rolled_back is not None:
+            show_rollback(output.page, looked.rolled_back)
     if any(alert.closed is None for alert in looked.report.alerts):
         raise typer.Exit(REFUSED)
 

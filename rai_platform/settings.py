@@ -34,6 +34,8 @@ class Settings:
         protected_attributes: the database of people's groups by pseudonym, which the service never opens
             (RAI_PROTECTED_ATTRIBUTES).
         logged_features: whether the inference log holds what the model saw, or a keyed hash of it (RAI_LOGGED_FEATURES).
+        service_url: where the service of production listens, to see that it follows a rollback (RAI_SERVICE_URL); None where
+            nobody looks.
         alert_urls: where alerts are sent, as Apprise writes it, with spaces between (RAI_ALERT_URLS).
         environment: the variables that ``{{ env.NAME }}`` in a model's YAML may name.
         working_folder: what a relative path in an environment variable is relative to.
@@ -51,6 +53,7 @@ class Settings:
     executor: Executor
     protected_attributes: Path
     logged_features: LoggedFeatures
+    service_url: str | None
     alert_urls: tuple[str, ...]
     environment: Mapping[str, str]
     working_folder: Path
@@ -106,6 +109,7 @@ def read_settings(environment: Mapping[str, str] | None = None, *, working_folde
         protected_attributes=_path(env, "RAI_PROTECTED_ATTRIBUTES", here)
         or home / "serving" / "protected_attributes.db",
         logged_features=_choice(env, "RAI_LOGGED_FEATURES", get_args(LoggedFeatures), "stored"),
+        service_url=env.get("RAI_SERVICE_URL") or None,
         alert_urls=tuple(env.get("RAI_ALERT_URLS", "").split()),
         environment=env,
         working_folder=here,

@@ -74,6 +74,8 @@ def drawn(people: Rows, count: int, rng: np.random.Generator) -> Rows:
 
 
 def _records(features: pd.DataFrame) -> list[dict[str, Any]]:
-    plain = features.astype(object).where(features.notna(), None)
-    columns = {str(name): plain[name].tolist() for name in plain}
+    columns = {
+        str(name): [None if none else value for value, none in zip(column.tolist(), column.isna(), strict=True)]
+        for name, column in features.items()
+    }
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]

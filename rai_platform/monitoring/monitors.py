@@ -8,7 +8,7 @@ matters to nobody.
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -24,10 +24,11 @@ from rai_platform.fairness.rates import (
 from rai_platform.monitoring.drift import Part, parts
 from rai_platform.monitoring.outcomes import NOBODY_KNOWS
 from rai_platform.monitoring.windows import ALL, SCORE, Reference, Window
+from rai_platform.spec.policy import ServiceLevel
 from rai_platform.statistics.e_values import log_e_value_outside, log_mean
 from rai_platform.statistics.estimates import Proportion
 
-Family = Literal["data", "prediction", "performance", "fairness"]
+Family = ServiceLevel
 ODD = 0.2  # of the tolerance, for what should hardly be there
 MOST_LOST = 0.75  # of the share of a category, before it counts as vanishing
 LEAST_EVIDENCE = -700.0  # of a logarithm; below it a float is 0, whose logarithm JSON has no name for

@@ -12,12 +12,14 @@ from rai_platform.home import Home
 from rai_platform.monitoring.notifying import deliver, services_of
 from rai_platform.monitoring.predicted import observed_predictions
 from rai_platform.monitoring.report import MonitoringReport
-from rai_platform.monitoring.telling import Message, Told, new_messages
+from rai_platform.monitoring.telling import Message, Told, new_messages, sentence
 from rai_platform.monitoring.watching import Acknowledged, Watched, watch
 from rai_platform.monitoring.windows import Reference
 from rai_platform.pipeline.values import MONITORING_REFERENCE
 from rai_platform.release.ledger import NewEntry
 from rai_platform.release.records import Production
+from rai_platform.release.rollbacks import RollbackRequest
+from rai_platform.rollback.rolling import RolledBack, roll_back
 from rai_platform.serving.observed import read_observed
 from rai_platform.serving.served import find_production
 from rai_platform.spec.reading import ModelDefinition
@@ -33,15 +35,27 @@ class Looked:
         report: the windows and the alerts.
         messages: what happened to alerts and was not on record before.
         not_told: kinds of services that did not take one of them.
+        rolled_back: what came of going back, where the policy asked for it; None where it did not.
     """
 
     report: MonitoringReport
     messages: tuple[Message, ...]
     not_told: tuple[str, ...]
+    rolled_back: RolledBack | None
 
 
-def look_at_production(home: Home, definition: ModelDefinition, *, now: datetime) -> Looked:
-    """Holds what was predicted since the model went into production against its reference, records what is new, and tells it.
+def look_at_production(
+    home: Home, definition: ModelDefinition, *, now: datetime, endpoint: str | None = None
+) -> Looked:
+    """Holds what was predicted since the model went into production against its reference, and does what follows.
+
+    What is new of alerts is recorded and told; where the policy says so, production goes back.
+
+    Args:
+        home: the platform's storage.
+        definition: the model and its policy.
+        now: the time.
+        endpoint: where the service listens, to see that it follows a rollback.
 
     Raises:
         BadInput: an alert is to be sent where Apprise knows no service.
@@ -64,10 +78,43 @@ def look_at_production(home: Home, definition: ModelDefinition, *, now: datetime
         ]
     )
     return Looked(
+        rolled_back=_rolled_back(home, definition, production, report, endpoint=endpoint),
         report=report,
         messages=tuple(messages),
         not_told=tuple(dict.fromkeys(kind for delivery in deliveries for kind in delivery.failed)),
     )
+
+
+def _rolled_back(
+    home: Home, definition: ModelDefinition, production: Production, report: MonitoringReport, *, endpoint: str | None
+) -> RolledBack | None:
+    """Goes back once for an open alert that the policy does not bear.
+
+    What was tried already is on record: a look that was cut short is made up for by the next one.
+    """
+    unbearable = definition.policy.rollback.on
+    with home.ledger.read() as reader:
+        tried = reader.entries(
+            model=definition.name, kinds=["rollback", "withdrawal", "rollback_failed"], after=production.sequence
+        )
+        known = [entry.body["breach"] for entry in tried]
+    for alert in report.alerts:
+        breach = {"about": alert.about, "opened": alert.opened, "model_digest": report.model_digest}
+        findings = [each for each in (*alert.findings, *alert.joined) if each.look.monitor.family in unbearable]
+        if alert.closed is not None or not findings or any(_same(breach, each) for each in known):
+            continue
+        request = RollbackRequest(
+            reason=f"{alert.about} changed in the window {alert.opened}: {sentence(findings[0])}",
+            actor="monitoring",
+            by="policy",
+            breach={**breach, "findings": [sentence(each) for each in findings]},
+        )
+        return roll_back(home, definition, request, endpoint=endpoint)
+    return None
+
+
+def _same(breach: dict[str, Any], recorded: dict[str, Any] | None) -> bool:
+    return recorded is not None and all(recorded.get(name) == value for name, value in breach.items())
 
 
 def watch_production(

@@ -27,6 +27,7 @@ class ReferenceGroup(Strict):
     group: str
 
 
+ServiceLevel = Literal["data", "prediction", "performance", "fairness"]
 Reference = Literal["best", "largest"] | ReferenceGroup
 
 
@@ -113,8 +114,13 @@ class Requirement(Strict):
 
 
 class RollbackRule(Strict):
-    """What a rollback does where it has a choice."""
+    """When production goes back by itself, and what a rollback does where it has a choice."""
 
+    on: tuple[ServiceLevel, ...] = Field(
+        default=(),
+        description="Alerts about these lead back by themselves: `data` (what the model sees), `prediction` (what it says), "
+        "`performance`, `fairness`. None by default: an alert is told, and a person decides.",
+    )
     when_nothing_to_go_back_to: Literal["keep_serving", "refuse"] = Field(
         default="keep_serving",
         description="Where no earlier version may be gone back to: `keep_serving` leaves the one in production, `refuse` "
