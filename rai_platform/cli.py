@@ -1,4 +1,4 @@
-"""`rai`: init, run, promote, rollback, status, history, ui, serve, monitor, acknowledge, doctor, schema.
+"""`rai`: init, run, promote, rollback, status, history, ui, serve, monitor, acknowledge, labels, groups, doctor, schema, log.
 
 Exit codes: 0 promoted (or identical to production already), 3 refused, 2 bad input, 1 our fault. `status` gives 0.
 `rollback` gives 0 where it went back, 3 where there is nothing to go back to, 4 where the service was not seen to follow.
@@ -26,6 +26,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+log_app = typer.Typer(help="The log of every prediction.", no_args_is_help=True)
+app.add_typer(log_app, name="log")
 
 Json = Annotated[bool, typer.Option("--json", help="Exactly one JSON value on stdout.")]
 Name = Annotated[str, typer.Argument(help="The model's name.")]
@@ -298,6 +300,93 @@ def acknowledge(
         home, definition = Home(settings), find_models(settings).named(name)
         said = acknowledge_alert(home, definition, about=about, reason=reason, now=home.clock())
     Output().page.print(line(f"{said.about}: the windows {said.opened} to {said.until} are the new normal"))
+
+
+@app.command()
+def labels(
+    name: Name,
+    file: Annotated[Path, typer.Argument(help="CSV, Parquet or JSON lines: id or key, label, perhaps observed_at.")],
+    as_json: Json = False,
+) -> None:
+    """Record what was observed about predictions; a service need not run."""
+    import dataclasses
+
+    from rai_platform.console.observing import add_labels
+    from rai_platform.home import Home
+
+    output = Output(as_json)
+    with stdout_kept_clean():
+        counts = dataclasses.asdict(add_labels(Home(read_settings()), name, file, output))
+    if as_json:
+        output.json(counts)
+    else:
+        output.page.print(", ".join(f"{word} {number}" for word, number in counts.items()))
+
+
+@app.command()
+def groups(
+    name: Name,
+    file: Annotated[
+        Path, typer.Argument(help="CSV, Parquet or JSON lines: key and the columns of sensitive features.")
+    ],
+    as_json: Json = False,
+) -> None:
+    """Put people's groups on record by pseudonym, apart from the log, for fairness over time."""
+    from rai_platform.console.observing import add_groups
+    from rai_platform.home import Home
+    from rai_platform.pipeline.models import find_models
+
+    settings, output = read_settings(), Output(as_json)
+    with stdout_kept_clean():
+        features = find_models(settings).named(name).spec.sensitive_features
+        count = add_groups(Home(settings), name, features, file, output)
+    if as_json:
+        output.json({"keys": count})
+    else:
+        output.page.print(line(f"the groups of {count} keys are in {settings.protected_attributes}"))
+
+
+@log_app.command("export")
+def log_export(
+    name: Name,
+    to: Annotated[Path, typer.Option(help="A folder; a folder in it for each day.")],
+    since: Annotated[str | None, typer.Option(help="Recorded then or later: 2026-01-31, or a time.")] = None,
+    before: Annotated[str | None, typer.Option(help="Recorded earlier than then.")] = None,
+    with_groups: Annotated[bool, typer.Option("--with-groups", help="With people's groups.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Write predictions and labels as Parquet, a folder for each day."""
+    from rai_platform.console.observing import counted, export
+    from rai_platform.home import Home
+
+    output = Output(as_json)
+    with stdout_kept_clean():
+        files = export(Home(read_settings()), name, to, since=since, before=before, with_groups=with_groups)
+    if as_json:
+        output.json([{"file": str(file), "predictions": count} for file, count in files])
+        return
+    for file, count in files:
+        output.page.print(line(f"{file}: {count}"))
+    output.page.print(counted(sum(count for _, count in files)))
+
+
+@log_app.command("forget")
+def log_forget(
+    name: Name,
+    older_than: Annotated[str, typer.Option(help="Days, such as 90d.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Delete old predictions and their labels from the log, for good."""
+    from rai_platform.console.observing import counted, forget
+    from rai_platform.home import Home
+
+    output = Output(as_json)
+    count = forget(Home(read_settings()), name, older_than, output, yes=yes)
+    if as_json:
+        output.json({"deleted": count})
+    else:
+        output.page.print(f"{counted(count)} deleted")
 
 
 @app.command()

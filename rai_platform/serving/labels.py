@@ -5,7 +5,7 @@ the history stays, and the current label is the one that arrived last.
 """
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -20,6 +20,22 @@ MOST_LABELS = 10_000  # in a request
 LONGEST_KEY = 200
 LISTED = 10  # labels in a message
 Label = int | str
+
+
+@dataclass(frozen=True, slots=True)
+class Numbering:
+    """How a message names one of many labels.
+
+    Attributes:
+        word: what it is called: a label of a request, a row of a file.
+        first: the number of the first.
+    """
+
+    word: str = "label"
+    first: int = 0
+
+
+IN_A_REQUEST = Numbering()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,9 +159,18 @@ def read_labels(value: object, rules: LabelRules) -> list[NewLabel]:
         raise UnusableRequest(
             f"expected up to {MOST_LABELS} labels in a request, got {len(value)}; send them in parts", status=413
         )
+    return each_label(value, rules)
+
+
+def each_label(items: Iterable[object], rules: LabelRules, *, numbering: Numbering = IN_A_REQUEST) -> list[NewLabel]:
+    """Labels, each as it came.
+
+    Raises:
+        UnusableRequest: one is not what is expected; with its place, the field, and what came.
+    """
     labels: list[NewLabel] = []
     problems: list[dict[str, object]] = []
-    for place, item in enumerate(value):
+    for place, item in enumerate(items, numbering.first):
         try:
             labels.append(_read_label(item, rules))
         except _NotExpected as error:
@@ -153,7 +178,7 @@ def read_labels(value: object, rules: LabelRules) -> list[NewLabel]:
             if len(problems) == MOST_DETAILS:
                 break
     if problems:
-        raise refusal(problems)
+        raise _refusal(problems, numbering)
     return labels
 
 
@@ -175,14 +200,19 @@ def read_time(value: object) -> str:
 
 
 def record_labels(
-    connection: sqlite3.Connection, labels: Sequence[NewLabel], *, model: str, now: datetime
+    connection: sqlite3.Connection,
+    labels: Sequence[NewLabel],
+    *,
+    model: str,
+    now: datetime,
+    numbering: Numbering = IN_A_REQUEST,
 ) -> LabelCounts:
     """Adds labels within a transaction, in their order.
 
     Raises:
         UnusableRequest: there is no prediction of the model that one is for, or several have its key; nothing was added.
     """
-    ids = prediction_ids(connection, labels, model=model)
+    ids = prediction_ids(connection, labels, model=model, numbering=numbering)
     known = _history(connection, sorted(set(ids)))
     added: list[tuple[str, Label, str | None, str]] = []
     counted = {"recorded": 0, "repeated": 0, "corrected": 0}
@@ -200,7 +230,9 @@ def record_labels(
     return LabelCounts(**counted)
 
 
-def prediction_ids(connection: sqlite3.Connection, labels: Sequence[NewLabel], *, model: str) -> list[str]:
+def prediction_ids(
+    connection: sqlite3.Connection, labels: Sequence[NewLabel], *, model: str, numbering: Numbering = IN_A_REQUEST
+) -> list[str]:
     """The id of the prediction that each label is for.
 
     Raises:
@@ -215,7 +247,7 @@ def prediction_ids(connection: sqlite3.Connection, labels: Sequence[NewLabel], *
     of_key = {row[0]: (row[1], row[2]) for row in _looked_up(connection, query, model, keys, " GROUP BY key")}
     found: list[str] = []
     problems: list[dict[str, object]] = []
-    for place, item in enumerate(labels):
+    for place, item in enumerate(labels, numbering.first):
         identity, count = (item.id, int(item.id in ids)) if item.key is None else of_key.get(item.key, (None, 0))
         if count == 1 and identity is not None:
             found.append(identity)
@@ -225,7 +257,7 @@ def prediction_ids(connection: sqlite3.Connection, labels: Sequence[NewLabel], *
         expected = f"a prediction of {model!r} with the {name} {shown(value)}"
         problems.append({"row": place, "field": name, "expected": expected, "got": got})
     if problems:
-        raise refusal(problems)
+        raise _refusal(problems, numbering)
     return found
 
 
@@ -238,10 +270,10 @@ def label_history(connection: sqlite3.Connection, identity: str) -> list[Recorde
     ]
 
 
-def refusal(problems: Sequence[dict[str, object]]) -> UnusableRequest:
+def _refusal(problems: Sequence[dict[str, object]], numbering: Numbering) -> UnusableRequest:
     """What is wrong with labels: the first problem in words, up to a number of them for programs."""
     first = problems[0]
-    where = f"label {first['row']}" + ("" if first["field"] is None else f", field {shown(first['field'])}")
+    where = f"{numbering.word} {first['row']}" + ("" if first["field"] is None else f", field {shown(first['field'])}")
     more = f" ({len(problems) - 1} more)" if len(problems) > 1 else ""
     return UnusableRequest(
         f"{where}: expected {first['expected']}; got {first['got']}{more}; no label was recorded",

@@ -103,7 +103,14 @@ def feature_columns(texts: Sequence[str]) -> "pd.DataFrame":
     rows: list[dict[str, Any]] = json.loads(f"[{','.join(texts)}]")
     rows = [{} if is_hashed(row) else row for row in rows]
     names = list(dict.fromkeys(name for row in rows for name in row))
-    return pd.DataFrame({name: pd.Series([row.get(name) for row in rows]) for name in names}, index=range(len(rows)))
+    return pd.DataFrame({name: _feature([row.get(name) for row in rows]) for name in names}, index=range(len(rows)))
+
+
+def _feature(values: "list[Any]") -> "pd.Series":
+    """A column of float64, or of texts where one of its values is a text."""
+    import pandas as pd
+
+    return pd.Series(values, dtype=object if any(isinstance(value, str) for value in values) else "float64")
 
 
 def _column(name: str, values: "list[Any]") -> "pd.Series | np.ndarray[Any, Any]":

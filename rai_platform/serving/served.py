@@ -1,6 +1,7 @@
 """The model that the ledger says is in production, verified and loaded, as the service asks it."""
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from rai_platform.errors import EvidenceMissing, TamperedArtifact, UnknownModel,
 from rai_platform.release.records import Production, read_change, read_production
 from rai_platform.serving.inputs import InputRules, Value, compile_rules
 from rai_platform.serving.labels import LabelRules, compile_label_rules
+from rai_platform.training.candidate import Candidate
 from rai_platform.training.manifest import Manifest
 from rai_platform.training.model import TrainedModel
 
@@ -103,7 +105,7 @@ def load_served(home: "Home", production: Production) -> ServedModel:
         EvidenceMissing: a file is not in the store.
         UnsuitableData: it is no model that rows of JSON can be sent to.
     """
-    from rai_platform.registry.flavor import CANDIDATE, certified_model
+    from rai_platform.registry.flavor import certified_model
     from rai_platform.release.keys import load_public_key
 
     settings = home.settings
@@ -111,16 +113,35 @@ def load_served(home: "Home", production: Production) -> ServedModel:
     if not isinstance(production.body.get("certificate"), dict):
         raise TamperedArtifact("the promotion has no certificate", where=production.model)
     key = load_public_key(settings.public_key, signing_key=settings.signing_key)
-    try:
+    with _told_where_unreadable(production):
         model = certified_model(production, home.store, key)
-        candidate = CANDIDATE.validate_json(home.store.get(production.body["candidate"]))
+    candidate = recorded_candidate(home, production)
+    must_be_servable(model.manifest, where=production.model)
+    rules, labels = compile_rules(candidate, model), compile_label_rules(candidate)
+    return ServedModel(production=production, model=model, rules=rules, labels=labels)
+
+
+def recorded_candidate(home: "Home", production: Production) -> Candidate:
+    """The candidate that was promoted.
+
+    Raises:
+        TamperedArtifact: what is on record of it cannot be read.
+        EvidenceMissing: it is not in the store.
+    """
+    from rai_platform.registry.flavor import CANDIDATE
+
+    with _told_where_unreadable(production):
+        return CANDIDATE.validate_json(home.store.get(production.body["candidate"]))
+
+
+@contextlib.contextmanager
+def _told_where_unreadable(production: Production) -> Iterator[None]:
+    try:
+        yield
     except (ValidationError, KeyError):
         raise TamperedArtifact(
             "the candidate on record is not one that this version of the platform can read", where=production.model
         ) from None
-    must_be_servable(model.manifest, where=production.model)
-    rules, labels = compile_rules(candidate, model), compile_label_rules(candidate)
-    return ServedModel(production=production, model=model, rules=rules, labels=labels)
 
 
 def must_be_servable(manifest: Manifest, *, where: str) -> None:

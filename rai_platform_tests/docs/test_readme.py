@@ -5,6 +5,7 @@ import re
 import shlex
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -19,8 +20,26 @@ from rai_platform_tests.docs.pages import PAGES, README, Page, in_code
 from rai_platform_tests.servers import BIN
 
 PAGE = Page(README)
-COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]  # an app of several commands is a group
-ROWS = {in_code(row["command"])[0].split()[1]: row for row in PAGE.table("The commands")}
+
+
+def commands_of(group: Any, *before: str) -> dict[str, Any]:
+    """The commands of a group by name, those of a group within it by both: ``log export``."""
+    found: dict[str, Any] = {}
+    for name, command in group.commands.items():
+        words = (*before, name)
+        found |= commands_of(command, *words) if hasattr(command, "commands") else {" ".join(words): command}
+    return found
+
+
+COMMANDS = commands_of(typer.main.get_command(app))
+
+
+def command_in(words: list[str]) -> str:
+    """The command that typed words begin with."""
+    return next(name for name in COMMANDS if words[: len(name.split())] == name.split())
+
+
+ROWS = {command_in(in_code(row["command"])[0].split()[1:]): row for row in PAGE.table("The commands")}
 CONSOLE = [
     line.removeprefix("$ ").split("#")[0].strip()
     for path in PAGES
@@ -50,7 +69,8 @@ def needed_by(command: str) -> set[str]:
 
 def test_the_table_lists_every_command_and_no_other() -> None:
     assert list(ROWS) == list(COMMANDS)
-    assert rai_platform.cli.__doc__.splitlines()[0] == f"`rai`: {', '.join(COMMANDS)}."
+    told = dict.fromkeys(name.split()[0] for name in COMMANDS)
+    assert rai_platform.cli.__doc__.splitlines()[0] == f"`rai`: {', '.join(told)}."
 
 
 @pytest.mark.parametrize("command", ROWS)
@@ -83,7 +103,8 @@ def test_a_line_that_is_typed_names_a_command_that_there_is(line: str) -> None:
         assert set(words) <= targets()
         return
     assert (program, BIN.joinpath("rai").exists()) == (".venv/bin/rai", True)
-    COMMANDS[words[0]].make_context(words[0], words[1:])  # refuses options and arguments that it does not know
+    name = command_in(words)
+    COMMANDS[name].make_context(name, words[len(name.split()) :])  # refuses options and arguments that it does not know
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)

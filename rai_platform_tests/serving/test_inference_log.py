@@ -19,20 +19,27 @@ NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
 def row(
-    identity: str, *, model: str = "fair", minute: int = 0, decision: int | str = 1, key: str | None = None
+    identity: str,
+    *,
+    model: str = "fair",
+    minute: int = 0,
+    at: datetime = NOON,
+    decision: int | str = 1,
+    key: str | None = None,
+    features: str = '{"income":null,"purpose":"Zürich \U0001f600"}',
 ) -> LoggedPrediction:
     return LoggedPrediction(
-        key=key,
         id=identity,
         request_id=identity.partition("-")[0],
-        recorded_at=told_time(NOON + timedelta(minutes=minute)),
+        key=key,
+        recorded_at=told_time(at + timedelta(minutes=minute)),
         model=model,
         version="3",
         digest="d" * 64,
         score=0.1 + 0.2,
         decision=decision,
         latency_ms=1.5,
-        features='{"income":null,"purpose":"Zürich \U0001f600"}',
+        features=features,
     )
 
 

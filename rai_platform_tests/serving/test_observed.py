@@ -83,8 +83,7 @@ def test_rows_are_chosen_by_model_and_time_and_keep_their_columns_where_there_ar
 def test_features_are_columns_whatever_version_had_them(settings: Settings) -> None:
     log = InferenceLog(settings.inference_log)
     told = ['{"income":1,"label":"x"}', '{"income":2.5,"home":null}', '{"hmac_sha256":"ab"}']
-    rows = [row(f"a-{place}") for place in range(3)]
-    log.record([_with(each, features=text) for each, text in zip(rows, told, strict=True)]).result(30)
+    log.record([row(f"a-{place}", features=text) for place, text in enumerate(told)]).result(30)
     log.close()
     frame = read_observed(settings, "fair").filter(like="feature:")
     assert list(frame) == ["feature:income", "feature:label", "feature:home"]
@@ -207,9 +206,3 @@ def test_a_log_of_a_later_form_is_left_alone(settings: Settings) -> None:
     with pytest.raises(LogUnwritable, match="cannot be written: the inference log has form 99"):
         log.record([row("b-0")]).result(30)
     log.close()
-
-
-def _with(prediction: object, **changes: object) -> object:
-    import dataclasses
-
-    return dataclasses.replace(prediction, **changes)  # type: ignore[type-var]
