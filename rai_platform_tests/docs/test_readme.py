@@ -88,6 +88,7 @@ def test_the_exit_codes_are_those_of_the_code() -> None:
         "0 gone",
         f"{REFUSED} nothing",
         f"{UNVERIFIED} not",
+        f"{REFUSED} alert",
         "1 something",
     }
     assert f"gives {BadInput.exit_code} on bad input, and {RaiError.exit_code} where the fault is ours" in PAGE.text
