@@ -1,4 +1,4 @@
-"""`rai`: init, run, promote, rollback, status, history, ui, serve, monitor, acknowledge, labels, groups, doctor, schema, log.
+"""`rai` and its commands, as `rai --help` lists them.
 
 Exit codes: 0 promoted (or identical to production already), 3 refused, 2 bad input, 1 our fault. `status` gives 0.
 `rollback` gives 0 where it went back, 3 where there is nothing to go back to, 4 where the service was not seen to follow.
@@ -281,6 +281,52 @@ def monitor(
             show_rollback(output.page, looked.rolled_back)
     if any(alert.closed is None for alert in looked.report.alerts):
         raise typer.Exit(REFUSED)
+
+
+@app.command()
+def simulate(
+    name: Name,
+    incident: Annotated[
+        str, typer.Option(help="none, drift, broken_feature, biased_upstream or outcomes.")
+    ] = "biased_upstream",
+    days: Annotated[int, typer.Option(min=1, max=366, help="Of traffic.")] = 12,
+    people: Annotated[int, typer.Option(min=100, max=100_000, help="Who ask on each day.")] = 600,
+    begins: Annotated[int, typer.Option(min=1, help="The day from which on it goes wrong.")] = 6,
+    labels_after: Annotated[int, typer.Option(min=1, help="Days until what became of people is known.")] = 2,
+    newer_version: Annotated[
+        bool, typer.Option("--newer-version", help="First promote another candidate in the copy, to go back from.")
+    ] = False,
+    rolls_back_on: Annotated[
+        list[str] | None,
+        typer.Option(help="data, prediction, performance or fairness; may be repeated. The policy's own by default."),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of all that is drawn.")] = 0,
+) -> None:
+    """Drill an incident: serve made-up people from a copy of production, watch it, and do what the policy says."""
+    from rai_platform.console.drills import folder_for_drill, plan_of, show_drill
+    from rai_platform.drills.drill import run_drill
+    from rai_platform.home import Home, must_be_writable
+    from rai_platform.pipeline.models import find_models
+
+    settings, output = read_settings(), Output()
+    plan = plan_of(
+        incident=incident,
+        days=days,
+        people=people,
+        begins=begins,
+        labels_after=labels_after,
+        newer_version=newer_version,
+        rolls_back_on=rolls_back_on,
+        seed=seed,
+    )
+    with stdout_kept_clean():
+        must_be_writable(settings.home, where="RAI_HOME")
+        definition, home = find_models(settings).named(name), Home(settings)
+        folder = folder_for_drill(settings, name, home.clock())
+        drill = run_drill(home, definition, plan, folder=folder, tell=lambda told: output.told.print(line(told)))
+    show_drill(output.page, drill)
+    if any(rolled_back.unverified for rolled_back in drill.rollbacks):
+        raise typer.Exit(UNVERIFIED)
 
 
 @app.command()

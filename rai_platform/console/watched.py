@@ -11,6 +11,7 @@ from rai_platform.monitoring.windows import ALL
 from rai_platform.statistics.estimates import Proportion
 
 SHOWN = 20  # windows, the last
+LISTED = 5  # findings of an alert
 MATURITY = {"mature": "complete", "waiting": "to come", "never": "too few"}
 
 
@@ -63,5 +64,7 @@ def _show_alert(console: Console, alert: Alert) -> None:
     over = f", {alert.ending} after {alert.closed}" if alert.closed else ", open"
     colour = "dim" if alert.closed else "red"
     console.print(line((f"✗ {alert.about}: since {alert.opened}{over}", colour)))
-    for finding in alert.findings:
+    for finding in alert.findings[:LISTED]:
         console.print(line((f"  {sentence(finding)}", colour)))
+    if more := len(alert.findings[LISTED:]) + len(alert.joined):
+        console.print(line((f"  and {more} more (--json tells all)", "dim")))

@@ -2,6 +2,7 @@
 
 import contextlib
 import shutil
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -25,6 +26,7 @@ from rai_platform.serving.protected import write_groups
 from rai_platform.serving.served import find_production, load_served
 from rai_platform.settings import Settings, read_settings
 from rai_platform.spec.model import ModelSpec
+from rai_platform.spec.policy import Policy, ServiceLevel
 from rai_platform.spec.reading import ModelDefinition
 
 SECONDS_TO_START = 30
@@ -42,6 +44,9 @@ class Plan:
         incident: what goes wrong.
         begins: the day from which on it does, counted from 1.
         labels_after: days until what became of people is known.
+        newer_version: whether the copy is first given another candidate, trained with another seed, so that there is an earlier
+            version to go back to. What goes wrong is then that version's alone, and ends when production goes back.
+        rolls_back_on: what the copy goes back on by itself; as the model's own policy says where None.
         seed: of everything that is drawn.
     """
 
@@ -50,6 +55,8 @@ class Plan:
     incident: Incident = "biased_upstream"
     begins: int = 6
     labels_after: int = 2
+    newer_version: bool = False
+    rolls_back_on: tuple[ServiceLevel, ...] | None = None
     seed: int = 0
 
 
@@ -115,11 +122,14 @@ def run_drill(home: Home, definition: ModelDefinition, plan: Plan, *, folder: Pa
         UnsuitableData: the model cannot be served, or the incident cannot happen to it.
         Unreachable: the service in the copy does not answer.
     """
-    began = _first_midnight(datetime.fromisoformat(find_production(home, definition.name).promoted_at))
+    read_reference(home, find_production(home, definition.name))
+    settings = _copied(home, folder)
+    if plan.newer_version:
+        _promote_a_newer_version(definition, settings, tell)
+    production = find_production(Home(settings), definition.name)
+    began = _first_midnight(datetime.fromisoformat(production.promoted_at))
     clock = Clock(began)
-    copy = Home(_copied(home, folder), clock)
-    production = find_production(copy, definition.name)
-    read_reference(copy, production)
+    copy = Home(settings, clock)
     served = load_served(copy, production)
     people = _people(definition)
     numbers = [feature.name for feature in served.model.manifest.features if feature.kind == "number"]
@@ -128,7 +138,11 @@ def run_drill(home: Home, definition: ModelDefinition, plan: Plan, *, folder: Pa
         return np.asarray(served.model.score_and_decide(features, features)[1]).astype("int64")
 
     planned = script(plan.incident, people, numbers=numbers, select=select, seed=plan.seed)
-    watched = replace(definition, spec=_with_labels_after(definition, plan))
+    watched = replace(
+        definition,
+        spec=_with_labels_after(definition, plan),
+        policy=_going_back_on(definition.policy, plan.rolls_back_on),
+    )
     messages: list[Message] = []
     rollbacks: list[RolledBack] = []
     unlabelled = _Unlabelled()
@@ -136,8 +150,9 @@ def run_drill(home: Home, definition: ModelDefinition, plan: Plan, *, folder: Pa
         caller = Caller(address=address, model=definition.name)
         for day in range(1, plan.days + 1):
             if day == plan.begins:
-                tell(f"day {day}: {planned.says}")
-            _one_day(copy, caller, people, planned if day >= plan.begins else None, plan, day, unlabelled)
+                tell(f"day {day}: {planned.says}" + (", as the newer version gets it" if plan.newer_version else ""))
+            goes_wrong = day >= plan.begins and not (plan.newer_version and rollbacks)
+            _one_day(copy, caller, people, planned if goes_wrong else None, plan, day, unlabelled)
             clock.now = began + timedelta(days=day)
             caller.label(unlabelled.due(day - plan.labels_after))
             looked = look_at_production(copy, watched, now=clock.now, endpoint=address)
@@ -185,6 +200,36 @@ def _people(definition: ModelDefinition) -> Rows:
     )
 
 
+def _promote_a_newer_version(definition: ModelDefinition, settings: Settings, tell: Tell) -> None:
+    """Trains, judges and promotes another candidate in the copy.
+
+    Raises:
+        UnsuitableData: the model is not trained here, or the other candidate was refused.
+    """
+    from rai_platform.pipeline.instance import open_instance
+    from rai_platform.pipeline.launching import launch
+
+    estimator = definition.spec.estimator
+    if estimator is None:
+        raise UnsuitableData(
+            "a newer version is trained, and this model is not: drill without one", where=definition.name
+        )
+    tell("a newer version is trained, judged and promoted in the copy: about as long as `rai run` takes")
+    other = estimator.model_copy(update={"seed": estimator.seed + 1})
+    newer = replace(definition, spec=definition.spec.model_copy(update={"estimator": other}))
+    with open_instance(settings) as instance:
+        launched = launch(newer, settings, instance)
+    if not launched.success:
+        told = "; ".join(error.message for error in launched.errors) or "it does not pass the policy"
+        raise UnsuitableData(f"the newer version was not promoted: {told}; drill without one", where=definition.name)
+
+
+def _going_back_on(policy: Policy, levels: tuple[ServiceLevel, ...] | None) -> Policy:
+    if levels is None:
+        return policy
+    return policy.model_copy(update={"rollback": policy.rollback.model_copy(update={"on": levels})})
+
+
 def _first_midnight(time: datetime) -> datetime:
     day = time.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     return day + timedelta(days=1)
@@ -203,7 +248,19 @@ def _copied(home: Home, folder: Path) -> Settings:
     for part in COPIED:
         if (source.home / part).exists():
             shutil.copytree(source.home / part, folder / part)
+    _write_artifacts_into(folder, source)
     return read_settings({**source.environment, "RAI_HOME": str(folder)}, working_folder=source.working_folder)
+
+
+def _write_artifacts_into(folder: Path, source: Settings) -> None:
+    """Has the copy of MLflow's database write into the copy: an experiment remembers the folder of its artifacts for good."""
+    database = folder / "mlflow" / "mlflow.db"
+    if database.exists():
+        with contextlib.closing(sqlite3.connect(database)) as connection, connection:
+            connection.execute(
+                "UPDATE experiments SET artifact_location = replace(artifact_location, ?, ?)",
+                (source.home.as_uri(), folder.as_uri()),
+            )
 
 
 @contextlib.contextmanager

@@ -41,7 +41,7 @@ class Alert:
     Attributes:
         about: what it is about.
         opened: the window after which it was told.
-        findings: what it was opened for, what moved furthest beyond its tolerance first.
+        findings: what it was opened for, what there is most evidence of first.
         beyond: what else was surely beyond its tolerance in that window, with less evidence.
         joined: what went off while it was open, in order.
         told: windows after which somebody was told of it: when it opened, and of what joined after a while.
@@ -172,5 +172,5 @@ class Detector:
 
 
 def _findings(window: str, looks: Iterable[Look]) -> tuple[Finding, ...]:
-    ordered = sorted(looks, key=lambda look: -look.furthest.tolerances_away)
+    ordered = sorted(looks, key=lambda look: -look.log_e_value)
     return tuple(Finding(window=window, look=look) for look in ordered)

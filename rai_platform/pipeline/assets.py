@@ -13,6 +13,7 @@ from rai_platform.pipeline.code_versions import code_version
 from rai_platform.pipeline.history import DagsterHistory
 from rai_platform.pipeline.judging import PROMOTION_GATE, check_specs, judge_asset, judge_card, told_to_the_run
 from rai_platform.pipeline.mlflow_resource import MlflowTracking
+from rai_platform.pipeline.monitoring import Monitoring, build_monitoring
 from rai_platform.pipeline.pages import data_page, page_of, production_page
 from rai_platform.pipeline.releasing import attempt_release, consider
 from rai_platform.pipeline.steps import Produced, Step
@@ -118,13 +119,13 @@ def build_model_definitions(definition: ModelDefinition, settings: Settings) -> 
     The resources ``home`` and ``io_manager`` come from the code location, which all models share.
     """
     assets = [*(_asset(definition, plan) for plan in plans(definition.spec)), _production_model(definition)]
-    automation = build_automation(definition)
+    automation, monitoring = build_automation(definition), watched_by(definition)
     artifacts = settings.mlflow_artifacts
     return dg.Definitions(
-        assets=assets,
-        jobs=automation.jobs,
-        schedules=automation.schedules,
-        sensors=automation.sensors,
+        assets=[*assets, *monitoring.assets],
+        jobs=[*automation.jobs, *monitoring.jobs],
+        schedules=[*automation.schedules, *monitoring.schedules],
+        sensors=[*automation.sensors, *monitoring.sensors],
         resources={
             _tracking_key(definition): MlflowTracking(
                 experiment_name=definition.name,
@@ -133,6 +134,13 @@ def build_model_definitions(definition: ModelDefinition, settings: Settings) -> 
             )
         },
     )
+
+
+def watched_by(definition: ModelDefinition) -> Monitoring:
+    """What watches a model; nothing where somebody else's model answers."""
+    if definition.spec.predictions is not None:
+        return Monitoring(assets=[], jobs=[], schedules=[], sensors=[])
+    return build_monitoring(definition)
 
 
 def _asset(definition: ModelDefinition, plan: AssetPlan) -> dg.AssetsDefinition:

@@ -1,0 +1,269 @@
+"""Monitoring in Dagster: the inference log that is observed, a report for every window, its checks, and what looks by itself."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import dagster as dg
+
+from rai_platform.errors import RaiError
+from rai_platform.home import Home
+from rai_platform.monitoring.report import MonitoringReport, WatchedWindow
+from rai_platform.monitoring.telling import sentence
+from rai_platform.monitoring.watching import name_of
+from rai_platform.monitoring.windows import ALL
+from rai_platform.pipeline.automation import job_name
+from rai_platform.pipeline.metadata_values import table
+from rai_platform.pipeline.watching import look_at_production
+from rai_platform.serving.log_tables import opened_to_read
+from rai_platform.spec.monitoring import LENGTHS
+from rai_platform.spec.policy import ServiceLevel
+from rai_platform.spec.reading import ModelDefinition
+
+CHECKS: dict[ServiceLevel, tuple[str, str]] = {
+    "data": ("data_drift", "What the model sees moved no further than it may."),
+    "prediction": ("prediction_drift", "What the model says, of all and of each group, moved no further than it may."),
+    "performance": ("performance", "The model is right as often as it was, overall and for each group."),
+    "fairness": ("fairness", "Each group is rightly, and wrongly, selected as often as it was."),
+}
+LATE = ("performance", "fairness")
+CRON = {"hour": "5 * * * *", "day": "15 0 * * *", "week": "30 0 * * 1"}
+MOST_ROWS = 12  # of a table
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Monitoring:
+    """What watches a model, beside the assets it is made of."""
+
+    assets: list[dg.AssetsDefinition | dg.SourceAsset]
+    jobs: list[dg.JobDefinition]
+    schedules: list[dg.ScheduleDefinition]
+    sensors: list[dg.SensorDefinition]
+
+
+def build_monitoring(definition: ModelDefinition) -> Monitoring:
+    """The assets, the schedule and the sensors by which a model in production is watched; off until switched on."""
+    report, log = _monitoring_report(definition), _inference_log(definition)
+    job = dg.define_asset_job(
+        f"watch_{definition.name}",
+        selection=dg.AssetSelection.assets(*report.keys),
+        tags={"rai/model": definition.name},
+        description=f"Hold what {definition.name} predicted against what is normal, tell what is not, and do what the policy says.",
+    )
+    schedule = dg.ScheduleDefinition(
+        name=f"watch_{definition.name}_by_the_clock",
+        job=job,
+        cron_schedule=CRON[definition.spec.monitoring.window],
+        execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.STOPPED,
+        execution_fn=lambda context: _last_window(definition, context.scheduled_execution_time),
+        description="Looks at every window once it is over.",
+    )
+    return Monitoring(
+        assets=[log, report],
+        jobs=[job],  # type: ignore[list-item]  # an unresolved job is one
+        schedules=[schedule],
+        sensors=[_watch_labels(definition, job), _retrain_on_drift(definition)],
+    )
+
+
+def partitions(definition: ModelDefinition) -> dg.TimeWindowPartitionsDefinition:
+    """The windows of a model, in UTC."""
+    since = definition.spec.monitoring.since.isoformat()
+    size = definition.spec.monitoring.window
+    if size == "hour":
+        return dg.HourlyPartitionsDefinition(start_date=f"{since}-00:00")
+    if size == "week":
+        return dg.WeeklyPartitionsDefinition(start_date=since, day_offset=1)
+    return dg.DailyPartitionsDefinition(start_date=since)
+
+
+def _group(definition: ModelDefinition) -> str:
+    return f"{definition.name}_in_production"
+
+
+def _inference_log(definition: ModelDefinition) -> dg.SourceAsset:
+    @dg.observable_source_asset(
+        key=dg.AssetKey([definition.name, "inference_log"]),
+        group_name=_group(definition),
+        description="Every prediction that the service gave, and the labels that arrived since.",
+        required_resource_keys={"home"},
+    )
+    def inference_log(context: Any) -> dg.ObserveResult:
+        predictions, labels = _counts(context.resources.home, definition.name)
+        return dg.ObserveResult(
+            data_version=dg.DataVersion(f"{predictions}-{labels}"),
+            metadata={"predictions": predictions, "labels": labels},
+        )
+
+    return inference_log
+
+
+def _counts(home: Home, name: str) -> tuple[int, int]:
+    """Predictions of a model on record, and the labels of all models that have arrived."""
+    if not home.settings.inference_log.exists():
+        return 0, 0
+    with opened_to_read(home.settings.inference_log) as connection:
+        (predictions,) = connection.execute("SELECT count(*) FROM predictions WHERE model = ?", (name,)).fetchone()
+        (labels,) = connection.execute("SELECT coalesce(max(place), 0) FROM labels").fetchone()
+    return int(predictions), int(labels)
+
+
+def _monitoring_report(definition: ModelDefinition) -> dg.AssetsDefinition:
+    key = dg.AssetKey([definition.name, "monitoring_report"])
+
+    @dg.asset(
+        key=key,
+        group_name=_group(definition),
+        description="What a window of production says, held against what is normal, and what is told of it.",
+        deps=[dg.AssetKey([definition.name, name]) for name in ("inference_log", "production_model")],
+        partitions_def=partitions(definition),
+        kinds={"polars"},
+        owners=list(definition.spec.owners),
+        required_resource_keys={"home"},
+        check_specs=[
+            dg.AssetCheckSpec(name, asset=key, description=says, blocking=False) for name, says in CHECKS.values()
+        ],
+        output_required=False,
+    )
+    def monitoring_report(context: dg.AssetExecutionContext) -> Iterator[Any]:
+        home: Home = context.resources.home
+        name = name_of(context.partition_time_window.start.astimezone(UTC), definition.spec.monitoring.window)
+        try:
+            looked = look_at_production(home, definition, now=home.clock(), endpoint=home.settings.service_url)
+        except RaiError as error:
+            yield from (_could_not_look(check, str(error)) for check, _ in CHECKS.values())
+            return
+        window = next((each for each in looked.report.windows if each.name == name), None)
+        shown = {} if window is None else _page(window)
+        rolled_back = {} if looked.rolled_back is None else {"rollback": looked.rolled_back.outcome}
+        yield dg.MaterializeResult(metadata={"reference": looked.report.reference, **shown, **rolled_back})
+        for level, (check, _) in CHECKS.items():
+            yield _result(check, level, looked.report, window, name)
+
+    return monitoring_report
+
+
+def _could_not_look(check: str, why: str) -> dg.AssetCheckResult:
+    """A monitor that is broken never passes, and stops nothing."""
+    return dg.AssetCheckResult(
+        check_name=check, passed=False, severity=dg.AssetCheckSeverity.WARN, description=f"could not look: {why}"
+    )
+
+
+def _result(
+    check: str, level: ServiceLevel, report: MonitoringReport, window: WatchedWindow | None, name: str
+) -> dg.AssetCheckResult:
+    if window is None:
+        return _could_not_look(
+            check, f"the window {name} has too few predictions of the model in production, or is not over"
+        )
+    if level in LATE and window.maturity != "mature":
+        return _could_not_look(check, f"labels are known for {window.labelled:.0%} of the predictions of {name}")
+    against = [
+        finding
+        for alert in report.alerts
+        if alert.opened <= name and (alert.closed is None or name < alert.closed)
+        for finding in (*alert.findings, *alert.joined)
+        if finding.look.monitor.family == level and finding.window <= name
+    ]
+    told = list(dict.fromkeys(sentence(finding) for finding in against))[:MOST_ROWS]
+    return dg.AssetCheckResult(
+        check_name=check,
+        passed=not against,
+        severity=dg.AssetCheckSeverity.WARN,
+        description="; ".join(told) or "nothing moved further than it may",
+        metadata={"predictions": window.n, "labels": window.labelled},
+    )
+
+
+def _page(window: WatchedWindow) -> dict[str, Any]:
+    moved = sorted(window.drift.items(), key=lambda item: -item[1].largest_change)[:MOST_ROWS]
+    rates = [
+        {
+            "rate": rate.replace("_", " "),
+            "of": "all" if feature == ALL else f"{feature} = {group}",
+            "is": f"{share.value:.3f}",
+        }
+        for rate, features in window.rates.items()
+        for feature, groups in features.items()
+        for group, share in groups.items()
+    ]
+    return {
+        "predictions": window.n,
+        "labelled": window.labelled,
+        "labels": window.maturity,
+        "notes": "; ".join(window.notes) or "none",
+        "rates": table(rates[: 4 * MOST_ROWS]),
+        "drift": table(
+            [
+                {"column": name, "share": drift.moved, "was": f"{drift.before:.3f}", "is": f"{drift.now:.3f}"}
+                for name, drift in moved
+            ]
+        ),
+    }
+
+
+def _last_window(definition: ModelDefinition, now: datetime) -> dg.RunRequest | dg.SkipReason:
+    """A run for the last window that is over."""
+    monitoring, windows = definition.spec.monitoring, partitions(definition)
+    begun = now - LENGTHS[monitoring.window]
+    if begun.date() < monitoring.since:
+        return dg.SkipReason("no window is over yet")
+    key = windows.get_partition_key_for_timestamp(begun.timestamp())
+    return dg.RunRequest(run_key=f"{definition.name}:{key}", partition_key=key)
+
+
+def _watch_labels(definition: ModelDefinition, job: Any) -> dg.SensorDefinition:
+    @dg.sensor(
+        name=f"watch_labels_of_{definition.name}",
+        job=job,
+        minimum_interval_seconds=300,
+        default_status=dg.DefaultSensorStatus.STOPPED,
+        required_resource_keys={"home"},
+        description="Looks again when labels have arrived. The first look only remembers how many there are.",
+    )
+    def watch(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+        home: Home = context.resources.home
+        try:
+            _, labels = _counts(home, definition.name)
+        except RaiError as error:
+            return dg.SkipReason(f"could not look: {error}")
+        if context.cursor == str(labels):
+            return dg.SkipReason("no label has arrived")
+        if context.cursor is None:
+            return dg.SensorResult(skip_reason="watching from now on", cursor=str(labels))
+        request = _last_window(definition, home.clock())
+        if isinstance(request, dg.SkipReason):
+            return request
+        again = dg.RunRequest(run_key=f"{definition.name}:labels:{labels}", partition_key=request.partition_key)
+        return dg.SensorResult(run_requests=[again], cursor=str(labels))
+
+    return watch
+
+
+def _retrain_on_drift(definition: ModelDefinition) -> dg.SensorDefinition:
+    @dg.sensor(
+        name=f"retrain_{definition.name}_on_drift",
+        job_name=job_name(definition.name),
+        minimum_interval_seconds=300,
+        default_status=dg.DefaultSensorStatus.STOPPED,
+        required_resource_keys={"home"},
+        description="Trains and judges again when an alert was opened; what is in production changes only where the evidence "
+        "allows it.",
+    )
+    def retrain(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+        home: Home = context.resources.home
+        with home.ledger.read() as reader:
+            alerts = [
+                entry
+                for entry in reader.entries(model=definition.name, kinds=["alert"], after=int(context.cursor or 0))
+                if entry.body["event"] == "opened"
+            ]
+        if not alerts:
+            return dg.SkipReason("no alert was opened")
+        last = alerts[-1].sequence
+        return dg.SensorResult(run_requests=[dg.RunRequest(run_key=f"alert:{last}")], cursor=str(last))
+
+    return retrain
