@@ -50,6 +50,8 @@ class World:
             "RAI_SIGNING_KEY",
             "RAI_PROTECTED_ATTRIBUTES",
             "RAI_LOGGED_FEATURES",
+            "RAI_ALERT_URLS",
+            "RAI_SERVICE_URL",
         ):
             environment.pop(name, None)
         return read_settings(environment, working_folder=self.folder)
@@ -107,7 +109,8 @@ class World:
         """The code location of one model, some of its assets replaced."""
         own = build_model_definitions(definition, self.settings)
         taken = {key for asset in replaced for key in asset.keys}
-        assets = [asset for asset in own.assets or () if not taken & set(asset.keys)]  # type: ignore[union-attr]
+        # What is only observed has one key and cannot be replaced.
+        assets = [asset for asset in own.assets or () if not taken & set(getattr(asset, "keys", ()))]
         return dg.Definitions(
             assets=[*assets, *replaced],
             jobs=jobs,

@@ -36,7 +36,7 @@ MOST_ROWS = 12  # of a table
 class Monitoring:
     """What watches a model, beside the assets it is made of."""
 
-    assets: list[dg.AssetsDefinition | dg.SourceAsset]
+    assets: list[dg.AssetsDefinition | dg.AssetSpec]
     jobs: list[dg.JobDefinition]
     schedules: list[dg.ScheduleDefinition]
     sensors: list[dg.SensorDefinition]
@@ -83,21 +83,26 @@ def _group(definition: ModelDefinition) -> str:
     return f"{definition.name}_in_production"
 
 
-def _inference_log(definition: ModelDefinition) -> dg.SourceAsset:
-    @dg.observable_source_asset(
-        key=dg.AssetKey([definition.name, "inference_log"]),
+def _inference_log(definition: ModelDefinition) -> dg.AssetSpec:
+    """The log as something that is outside of Dagster, and that every look observes."""
+    return dg.AssetSpec(
+        _key(definition, "inference_log"),
         group_name=_group(definition),
         description="Every prediction that the service gave, and the labels that arrived since.",
-        required_resource_keys={"home"},
+        owners=list(definition.spec.owners),
+        kinds={"sqlite"},
     )
-    def inference_log(context: Any) -> dg.ObserveResult:
-        predictions, labels = _counts(context.resources.home, definition.name)
-        return dg.ObserveResult(
-            data_version=dg.DataVersion(f"{predictions}-{labels}"),
-            metadata={"predictions": predictions, "labels": labels},
-        )
 
-    return inference_log
+
+def _key(definition: ModelDefinition, asset: str) -> dg.AssetKey:
+    return dg.AssetKey([definition.name, asset])
+
+
+def _observed(home: Home, definition: ModelDefinition) -> dg.AssetObservation:
+    predictions, labels = _counts(home, definition.name)
+    return dg.AssetObservation(
+        asset_key=_key(definition, "inference_log"), metadata={"predictions": predictions, "labels": labels}
+    )
 
 
 def _counts(home: Home, name: str) -> tuple[int, int]:
@@ -111,13 +116,13 @@ def _counts(home: Home, name: str) -> tuple[int, int]:
 
 
 def _monitoring_report(definition: ModelDefinition) -> dg.AssetsDefinition:
-    key = dg.AssetKey([definition.name, "monitoring_report"])
+    key = _key(definition, "monitoring_report")
 
     @dg.asset(
         key=key,
         group_name=_group(definition),
         description="What a window of production says, held against what is normal, and what is told of it.",
-        deps=[dg.AssetKey([definition.name, name]) for name in ("inference_log", "production_model")],
+        deps=[_key(definition, name) for name in ("inference_log", "production_model")],
         partitions_def=partitions(definition),
         kinds={"polars"},
         owners=list(definition.spec.owners),
@@ -131,6 +136,7 @@ def _monitoring_report(definition: ModelDefinition) -> dg.AssetsDefinition:
         home: Home = context.resources.home
         name = name_of(context.partition_time_window.start.astimezone(UTC), definition.spec.monitoring.window)
         try:
+            context.log_event(_observed(home, definition))
             looked = look_at_production(home, definition, now=home.clock(), endpoint=home.settings.service_url)
         except RaiError as error:
             yield from (_could_not_look(check, str(error)) for check, _ in CHECKS.values())

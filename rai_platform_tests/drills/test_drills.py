@@ -1,0 +1,217 @@
+"""Drills on a promoted model: what goes wrong is noticed, told, gone back from where there is something to go back to, and seen."""
+
+import dataclasses
+import http.server
+import json
+import shutil
+import threading
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from rai_platform.drills.drill import Drill, Plan, run_drill
+from rai_platform.errors import BadInput, EvidenceMissing
+from rai_platform.home import Home
+from rai_platform.monitoring.alarms import Alert
+from rai_platform.pipeline.location import shared_resources
+from rai_platform.pipeline.monitoring import build_monitoring
+from rai_platform.pipeline.watching import acknowledge, look_at_production
+from rai_platform.serving.observed import read_observed
+from rai_platform_tests.world import World
+
+PLAN = Plan(days=6, people=400, begins=4, labels_after=1)
+
+
+def drilled(world: World, folder: Path, plan: Plan) -> tuple[Drill, list[str]]:
+    told: list[str] = []
+    return run_drill(world.home, world.model("fair"), plan, folder=folder / "drill", tell=told.append), told
+
+
+def families(alert: Alert) -> set[str]:
+    return {finding.look.monitor.family for finding in alert.findings}
+
+
+@pytest.fixture(scope="module")
+def biased(released_world: World, tmp_path_factory: pytest.TempPathFactory) -> tuple[Drill, list[str]]:
+    return drilled(released_world, tmp_path_factory.mktemp("biased"), PLAN)
+
+
+def test_bias_against_one_group_is_told_at_once_and_once_more_when_labels_are_there(
+    biased: tuple[Drill, list[str]],
+) -> None:
+    drill, told = biased
+    early, late = drill.report.alerts
+    assert (early.about, late.about) == ("data and predictions", "performance and fairness")
+    assert early.opened == late.opened == (drill.began + timedelta(days=3)).strftime("%Y-%m-%d")
+    group = drill.script.says.rpartition("sex = ")[2]
+    assert any(
+        finding.look.monitor.metric == "selection_rate" and finding.look.monitor.group == group
+        for finding in early.findings
+    )
+    assert "fairness" in families(late)
+    assert next(line for line in told if line.startswith("day 4:")).endswith(f"sex = {group}")
+    opened = next(message for message in drill.messages if message.told.about == early.about)
+    assert any(f"sex = {group}" in sentence and "95 % confidence" in sentence for sentence in opened.sentences)
+
+
+def test_every_answer_is_on_record_with_its_label_and_its_group(biased: tuple[Drill, list[str]]) -> None:
+    drill, _ = biased
+    copy = World(drill.home.parent).settings
+    observed = read_observed(dataclasses.replace(copy, home=drill.home), "fair", with_groups=False)
+    assert len(observed) == PLAN.days * PLAN.people
+    assert observed["label"].notna().sum() == (PLAN.days - PLAN.labels_after) * PLAN.people
+    assert sum(window.n for window in drill.report.windows) == len(observed)
+    assert {window.maturity for window in drill.report.windows[:-1]} == {"mature"}
+
+
+def test_production_itself_is_left_as_it_was(released_world: World, biased: tuple[Drill, list[str]]) -> None:
+    assert biased[0].messages
+    with released_world.home.ledger.read() as reader:
+        assert not list(reader.entries(model="fair", kinds=["alert", "rollback", "rollback_failed"]))
+    assert not released_world.settings.inference_log.exists()
+
+
+@pytest.mark.slow
+def test_where_nothing_goes_wrong_nobody_is_told_of_anything(released: World, tmp_path: Path) -> None:
+    drill, told = drilled(released, tmp_path, dataclasses.replace(PLAN, incident="none"))
+    assert (drill.report.alerts, drill.messages, drill.rollbacks) == ((), (), ())
+    assert told == ["day 4: nothing goes wrong"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("incident", ["drift", "broken_feature", "outcomes"])
+def test_other_incidents_are_noticed_on_their_first_day(released: World, tmp_path: Path, incident: str) -> None:
+    drill, _ = drilled(released, tmp_path, dataclasses.replace(PLAN, incident=incident))  # type: ignore[arg-type]
+    alert = drill.report.alerts[0]
+    assert alert.opened == (drill.began + timedelta(days=3)).strftime("%Y-%m-%d")
+    if incident == "outcomes":
+        assert alert.about == "performance and fairness"
+    else:
+        assert alert.findings[0].look.monitor.metric == drill.script.says.partition(" ")[0]
+
+
+@pytest.mark.slow
+def test_the_policy_goes_back_from_a_version_that_is_unfair_in_production(released: World, tmp_path: Path) -> None:
+    drill, _ = drilled(
+        released, tmp_path, dataclasses.replace(PLAN, newer_version=True, rolls_back_on=("prediction", "fairness"))
+    )
+    (back,) = drill.rollbacks
+    assert back.left is not None
+    assert back.production is not None
+    assert (back.outcome, back.left.version, back.production.version) == ("rolled_back", "2", "1")
+    assert back.seen is not None
+    assert back.seen.verified
+    assert back.seen.digest == back.production.model_digest
+    assert back.seen.seconds < 10
+    assert drill.report.version == "1"
+    assert drill.report.alerts == (), "what went wrong was the newer version's alone"
+
+
+class Inbox(http.server.BaseHTTPRequestHandler):
+    """Keeps what is sent to it."""
+
+    received: list[dict[str, str]] = []  # noqa: RUF012 - emptied by the test that uses it
+
+    def do_POST(self) -> None:
+        self.received.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+@pytest.fixture
+def inbox() -> Iterator[str]:
+    Inbox.received.clear()
+    server = http.server.HTTPServer(("127.0.0.1", 0), Inbox)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"json://127.0.0.1:{server.server_port}/alerts"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def troubled(released: World, biased: tuple[Drill, list[str]]) -> World:
+    """A home with predictions that went wrong, which nobody has looked at."""
+    shutil.copytree(biased[0].home / "serving", released.settings.home / "serving")
+    return released
+
+
+@pytest.fixture
+def then(biased: tuple[Drill, list[str]]) -> datetime:
+    """The end of the last day."""
+    return biased[0].began + timedelta(days=PLAN.days)
+
+
+def test_with_nothing_to_go_back_to_that_is_told_and_on_record_once(troubled: World, then: datetime) -> None:
+    fair = troubled.model("fair")
+    rule = fair.policy.rollback.model_copy(update={"on": ("prediction",)})
+    definition = dataclasses.replace(fair, policy=fair.policy.model_copy(update={"rollback": rule}))
+    first = look_at_production(troubled.home, definition, now=then)
+    assert first.rolled_back is not None
+    assert (first.rolled_back.outcome, first.rolled_back.passed_over) == ("kept", ())
+    assert look_at_production(troubled.home, definition, now=then).rolled_back is None
+    with troubled.home.ledger.read() as reader:
+        (entry,) = reader.entries(model="fair", kinds=["rollback_failed"])
+    assert entry.body["by"] == "policy"
+    assert entry.body["breach"]["about"] == "data and predictions"
+
+
+def test_an_alert_is_sent_once_and_a_service_that_does_not_take_it_is_told(
+    troubled: World, inbox: str, then: datetime
+) -> None:
+    settings = dataclasses.replace(troubled.settings, alert_urls=(inbox, "json://127.0.0.1:9/nobody"))
+    home, definition = Home(settings), troubled.model("fair")
+    first = look_at_production(home, definition, now=then)
+    assert first.messages
+    assert len(Inbox.received) == len(first.messages)
+    assert "fair, version 1" in Inbox.received[0]["title"]
+    assert first.not_told == ("json",)
+    again = look_at_production(home, definition, now=then)
+    assert again.messages == ()
+    assert again.report.alerts == first.report.alerts
+    with home.ledger.read() as reader:
+        kinds = [entry.kind for entry in reader.entries(model="fair", kinds=["alert", "alert_delivery"])]
+    assert kinds == ["alert"] * len(first.messages) + ["alert_delivery"] * len(first.messages)
+
+
+def test_a_url_that_apprise_does_not_know_is_refused_without_telling_it(troubled: World, then: datetime) -> None:
+    home = Home(dataclasses.replace(troubled.settings, alert_urls=("nosuch://token-that-is-secret",)))
+    with pytest.raises(BadInput, match="Apprise") as refused:
+        look_at_production(home, troubled.model("fair"), now=then)
+    assert "secret" not in str(refused.value)
+
+
+def test_what_was_acknowledged_stays_acknowledged(troubled: World, then: datetime) -> None:
+    home, definition = troubled.home, troubled.model("fair")
+    before = look_at_production(home, definition, now=then)
+    said = acknowledge(home, definition, about="data and predictions", reason="a new form", now=then)
+    assert said.opened == before.report.alerts[0].opened
+    later = look_at_production(home, definition, now=then)
+    assert later.report.alerts[0].ending == "acknowledged"
+    assert [message.told.event for message in later.messages] == ["acknowledged"]
+    with pytest.raises(EvidenceMissing, match="no alert is open about data and predictions"):
+        acknowledge(home, definition, about="data and predictions", reason="again", now=then)
+
+
+def test_dagster_shows_a_window_with_its_checks(troubled: World, then: datetime) -> None:
+    definition = troubled.model("fair")
+    home = Home(troubled.settings, lambda: then)
+    monitoring = build_monitoring(definition)
+    report = next(asset for asset in monitoring.assets if isinstance(asset, dg.AssetsDefinition))
+    resources = {**shared_resources(troubled.settings), "home": dg.ResourceDefinition.hardcoded_resource(home)}
+    key = (then - timedelta(days=2)).strftime("%Y-%m-%d")
+    with troubled.instance() as instance, dg.partition_loading_context(effective_dt=then):
+        result = dg.materialize(
+            [report], instance=instance, resources=resources, partition_key=key, raise_on_error=True
+        )
+    checks = {each.check_name: each for each in result.get_asset_check_evaluations()}
+    assert {name: each.passed for name, each in checks.items()}["prediction_drift"] is False
+    assert "may change by" in (checks["prediction_drift"].description or "")
+    assert all(each.severity == dg.AssetCheckSeverity.WARN for each in checks.values())
