@@ -15,12 +15,13 @@ $(VENV)/.ready: pyproject.toml constraints.txt deploy/set_up.py
 	@$(PYTHON) deploy/set_up.py
 	@touch $@
 
-demo: $(VENV)/.ready ## train, examine and judge models of tables, images and texts on embedded data; lending is refused
+demo: $(VENV)/.ready ## train, examine and judge models of tables, images and texts; drill an incident in production; lending is refused
 	@$(BIN)/rai run lending; code=$$?; [ $$code -eq 0 ] || [ $$code -eq 3 ]
 	@$(BIN)/rai run lending_mitigated
 	@$(BIN)/rai run digits
 	@$(BIN)/rai run prompt_guard
 	@$(BIN)/rai status
+	@$(BIN)/rai simulate lending_mitigated --newer-version --days 8 --rolls-back-on prediction --rolls-back-on fairness
 	@echo; echo "Open Dagster's pages:  make ui    (http://127.0.0.1:3000, stop with Ctrl-C)"
 
 ui: $(VENV)/.ready ## open Dagster's pages on port 3000
