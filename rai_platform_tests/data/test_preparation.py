@@ -6,6 +6,7 @@ import pytest
 
 from rai_platform.data.columns import typed_column
 from rai_platform.data.preparation import like
+from rai_platform.data.sample import Sample
 from rai_platform.errors import InvalidSpec, UnknownColumn, UnsuitableData
 from rai_platform_tests.data.declared import prepare, prepare_whole
 
@@ -43,6 +44,22 @@ def test_every_column_but_target_and_weight_is_a_feature(people):
     sample = prepare_features(people(), weight="weight")
     assert list(sample.features) == ["age", "income", "town", "member", "household"]
     assert sample.weight.tolist() == PEOPLE["weight"].iloc[sample.row_key].tolist()
+
+
+@pytest.mark.parametrize(
+    ("label", "positive", "other"),
+    [
+        (["good", "bad"] * 3, "good", "bad"),
+        ([1, 2] * 3, 1, "2"),
+        ([True, False] * 3, "false", "1"),
+        ([1.0, 0.0] * 3, 0, "1"),
+    ],
+)
+def test_it_is_known_how_the_data_write_the_label_that_is_not_selected(people, label, positive, other):
+    prepared = prepare(people(label=label), positive_label=positive, split={"test_size": 0.34})
+    for sample in (prepared.training, prepared.test):
+        assert sample.negative_label == other
+        assert Sample.from_bytes(sample.to_bytes()).negative_label == other
 
 
 @pytest.mark.parametrize(
