@@ -67,6 +67,18 @@ def released_world(judged_world: World, tmp_path_factory: pytest.TempPathFactory
     return world
 
 
+@pytest.fixture(scope="session")
+def replaced_world(released_world: World, tmp_path_factory: pytest.TempPathFactory) -> World:
+    """The same, with another model of the name `fair` promoted after it."""
+    world = released_world.copy(tmp_path_factory.mktemp("replaced"))
+    other = {"type": "sklearn.ensemble.HistGradientBoostingClassifier", "params": {"max_iter": 20}}
+    world.write("fair", estimator=other)
+    result = world.run("fair")
+    assert result.success, told(result)
+    assert [entry.body["version"] for entry in world.entries("fair", "promotion")] == ["1", "2"]
+    return world
+
+
 @pytest.fixture
 def judged(judged_world: World, tmp_path: Path) -> World:
     """A copy of the judged world to break."""

@@ -2,10 +2,12 @@
 
 from typing import Any
 
-from rai_platform.registry.flavor import CANDIDATE
+from rai_platform.registry.flavor import CANDIDATE, certified_model
 from rai_platform.release.ledger import Entry
+from rai_platform.release.records import read_production
 from rai_platform.release.rollbacks import RollbackRequest
 from rai_platform.rollback.rolling import RolledBack, roll_back
+from rai_platform.serving.served import find_production, load_served
 from rai_platform_tests.world import World, lending_attributes
 
 
@@ -44,3 +46,21 @@ def estimator_of(world: World, promotion: Entry) -> str:
     """Where the store keeps the estimator of a promoted model."""
     candidate = CANDIDATE.validate_json(world.home.store.get(promotion.body["candidate"]))
     return candidate.files["estimator"].blob
+
+
+def version(world: World) -> str | None:
+    """What is in production by everything that can be asked, which has to agree."""
+    status = world.status("fair")
+    with world.home.ledger.read() as reader:
+        production = read_production(reader, "fair")
+    told = None if production is None else production.version
+    assert (status.production and status.production.version) == told == world.home.registry.alias("fair")
+    assert status.out_of_order == ()
+    if production is not None:
+        assert load_served(world.home, find_production(world.home, "fair")).told["version"] == told
+        assert certified_model(production, world.home.store, world.home.key.public) is not None
+    return told
+
+
+def whys(done: Any) -> dict[str, str]:
+    return {each.version: each.why for each in done.passed_over}
