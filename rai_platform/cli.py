@@ -15,7 +15,14 @@ import typer
 
 from rai_platform.console.output import Output, line, stdout_kept_clean
 from rai_platform.errors import BadInput, LedgerBroken, RaiError, in_a_line
-from rai_platform.settings import TRACEBACKS, Settings, read_settings, tracebacks_wanted, user_name
+from rai_platform.settings import (
+    TRACEBACKS,
+    Settings,
+    read_settings,
+    tracebacks_wanted,
+    use_as_process_environment,
+    user_name,
+)
 from rai_platform.threads import share_cores
 
 REFUSED = 3
@@ -126,6 +133,7 @@ def rollback(
     from rai_platform.rollback.rolling import roll_back
 
     settings, output = read_settings(), Output(as_json)
+    use_as_process_environment(settings)
     request = RollbackRequest(reason=reason, actor=user_name(), to=to)
     with stdout_kept_clean():
         definition = find_models(settings).named(name)
