@@ -54,7 +54,11 @@ def deliver(message: Message, urls: Sequence[str]) -> Delivery:
     """
     import apprise
 
-    kind = apprise.NotifyType.WARNING if message.told.event in ("opened", "went on") else apprise.NotifyType.SUCCESS
+    kind = (
+        apprise.NotifyType.WARNING
+        if message.told.event not in ("resolved", "acknowledged")
+        else apprise.NotifyType.SUCCESS
+    )
     outcome: dict[bool, list[str]] = {True: [], False: []}
     for url, service in zip(urls, services_of(urls), strict=True):
         one = apprise.Apprise(service)

@@ -2,13 +2,14 @@
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 from rai_platform.monitoring.alarms import Alert, Finding
 from rai_platform.monitoring.monitors import Share
 from rai_platform.monitoring.report import MonitoringReport
 
-Event = Literal["opened", "went on", "resolved", "acknowledged"]
+Event = Literal["opened", "went on", "resolved", "acknowledged", "could not look"]
 MOST_FINDINGS = 8  # in one message
 
 
@@ -57,6 +58,17 @@ def new_messages(report: MonitoringReport, recorded: Collection[Told]) -> list[M
     """What happened to alerts that is not on record yet, in the order in which it happened."""
     found = [message for alert in report.alerts for message in _events(report, alert)]
     return sorted((each for each in found if each.told not in recorded), key=lambda each: each.told.window)
+
+
+def could_not_look(model: str, version: str, model_digest: str, why: str, *, now: datetime) -> Message:
+    """That production could not be looked at, which is told once a day: whoever hears nothing takes it that all is well."""
+    day = now.date().isoformat()
+    return Message(
+        told=Told(model_digest=model_digest, about="monitoring", opened=day, event="could not look", window=day),
+        title=f"{model}, version {version}: production could not be looked at",
+        sentences=(why,),
+        advice=f"The model goes on answering, and nobody watches. Try `rai monitor {model}`, and `rai doctor`.",
+    )
 
 
 def _events(report: MonitoringReport, alert: Alert) -> Iterator[Message]:

@@ -83,12 +83,17 @@ class Predicted:
     def where(self, mask: pl.Series) -> Self:
         """Some of the rows."""
         return type(self)(
-            features=self.features.filter(mask),
-            groups=self.groups.filter(mask),
+            features=_filtered(self.features, mask),
+            groups=_filtered(self.groups, mask),
             score=self.score.filter(mask),
             decision=self.decision.filter(mask),
             label=self.label.filter(mask),
         )
+
+
+def _filtered(table: pl.DataFrame, mask: pl.Series) -> pl.DataFrame:
+    """Some of the rows; a table without columns has none to choose from."""
+    return table.filter(mask) if table.width else table
 
 
 def reference_of(predicted: Predicted, *, kinds: Mapping[str, str], says: str) -> Reference:

@@ -174,7 +174,7 @@ def _result(
         for finding in (*alert.findings, *alert.joined)
         if finding.look.monitor.family == level and finding.window <= name
     ]
-    told = list(dict.fromkeys(sentence(finding) for finding in against))[:MOST_ROWS]
+    told = list(dict.fromkeys(f"since {each.window}: {sentence(each)}" for each in against))[:MOST_ROWS]
     return dg.AssetCheckResult(
         check_name=check,
         passed=not against,

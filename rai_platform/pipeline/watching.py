@@ -1,18 +1,19 @@
 """A model in production as it is watched: its reference, what was predicted since, and what the ledger knows of its alerts."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from pydantic import TypeAdapter
 
 from rai_platform.data.sample import FEATURE
-from rai_platform.errors import EvidenceMissing, UnsuitableData
+from rai_platform.errors import EvidenceMissing, RaiError, UnsuitableData, in_a_line
 from rai_platform.home import Home
 from rai_platform.monitoring.notifying import deliver, services_of
 from rai_platform.monitoring.predicted import observed_predictions
 from rai_platform.monitoring.report import MonitoringReport
-from rai_platform.monitoring.telling import Message, Told, new_messages, sentence
+from rai_platform.monitoring.telling import Message, Told, could_not_look, new_messages, sentence
 from rai_platform.monitoring.watching import Acknowledged, Watched, watch
 from rai_platform.monitoring.windows import Reference
 from rai_platform.pipeline.values import MONITORING_REFERENCE
@@ -61,28 +62,44 @@ def look_at_production(
         BadInput: an alert is to be sent where Apprise knows no service.
         UnknownModel: the ledger knows no model of that name.
         EvidenceMissing: nothing is in production, was predicted, or can be held against anything.
-        UnsuitableData: the log does not hold what the model saw.
+        RaiError: production cannot be looked at, which is recorded and told once a day.
     """
     production = find_production(home, definition.name)
-    report = watch_production(home, definition, production, now=now)
+    try:
+        report = watch_production(home, definition, production, now=now)
+    except Exception as error:  # whatever the reason: whoever hears nothing takes it that all is well
+        why = str(error) if isinstance(error, RaiError) else in_a_line(error)
+        message = could_not_look(definition.name, production.version, production.model_digest, why, now=now)
+        if message.told not in _recorded(home, production):
+            _tell(home, definition.name, [message])
+        if isinstance(error, RaiError):
+            raise
+        raise UnsuitableData(f"production could not be looked at: {why}", where=definition.name) from error
     messages = new_messages(report, _recorded(home, production))
-    services_of(home.settings.alert_urls)
-    home.ledger.append([_alert_entry(definition.name, message) for message in messages])
-    deliveries = (
-        [deliver(message, home.settings.alert_urls) for message in messages] if home.settings.alert_urls else []
-    )
-    home.ledger.append(
-        [
-            NewEntry(kind="alert_delivery", model=definition.name, body={**asdict(message.told), **asdict(delivery)})
-            for message, delivery in zip(messages, deliveries, strict=False)
-        ]
-    )
+    not_told = _tell(home, definition.name, messages)
     return Looked(
         rolled_back=_rolled_back(home, definition, production, report, endpoint=endpoint),
         report=report,
         messages=tuple(messages),
-        not_told=tuple(dict.fromkeys(kind for delivery in deliveries for kind in delivery.failed)),
+        not_told=not_told,
     )
+
+
+def _tell(home: Home, name: str, messages: Sequence[Message]) -> tuple[str, ...]:
+    """Records and sends messages; the kinds of services that did not take one of them."""
+    urls = home.settings.alert_urls
+    services_of(urls)
+    home.ledger.append([_alert_entry(name, message) for message in messages])
+    if not urls:
+        return ()
+    deliveries = [deliver(message, urls) for message in messages]
+    home.ledger.append(
+        [
+            NewEntry(kind="alert_delivery", model=name, body={**asdict(message.told), **asdict(delivery)})
+            for message, delivery in zip(messages, deliveries, strict=True)
+        ]
+    )
+    return tuple(dict.fromkeys(kind for delivery in deliveries for kind in delivery.failed))
 
 
 def _rolled_back(
@@ -126,12 +143,8 @@ def watch_production(
         home.settings, definition.name, since=datetime.fromisoformat(production.promoted_at), before=now, known_at=now
     )
     observed = observed[observed["digest"] == production.model_digest].reset_index(drop=True)
-    if len(observed) and reference.bins and not any(str(name).startswith(FEATURE) for name in observed):
-        raise UnsuitableData(
-            "the inference log holds hashes of what the model saw, and its distribution cannot be watched: "
-            "set RAI_LOGGED_FEATURES=stored",
-            where=definition.name,
-        )
+    if not any(str(name).startswith(FEATURE) for name in observed):  # of hashes nobody knows how they are distributed
+        reference = replace(reference, bins={}, says=f"{reference.says}; features are not in the log and not watched")
     import polars as pl
 
     return watch(

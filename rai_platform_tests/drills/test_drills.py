@@ -1,9 +1,11 @@
 """Drills on a promoted model: what goes wrong is noticed, told, gone back from where there is something to go back to, and seen."""
 
+import contextlib
 import dataclasses
 import http.server
 import json
 import shutil
+import sqlite3
 import threading
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -13,7 +15,7 @@ import dagster as dg
 import pytest
 
 from rai_platform.drills.drill import Drill, Plan, run_drill
-from rai_platform.errors import BadInput, EvidenceMissing
+from rai_platform.errors import BadInput, EvidenceMissing, RaiError
 from rai_platform.home import Home
 from rai_platform.monitoring.alarms import Alert
 from rai_platform.pipeline.location import shared_resources
@@ -186,6 +188,26 @@ def test_a_url_that_apprise_does_not_know_is_refused_without_telling_it(troubled
     with pytest.raises(BadInput, match="Apprise") as refused:
         look_at_production(home, troubled.model("fair"), now=then)
     assert "secret" not in str(refused.value)
+
+
+def test_whoever_cannot_look_tells_so_once_a_day(troubled: World, inbox: str, then: datetime) -> None:
+    home = Home(dataclasses.replace(troubled.settings, alert_urls=(inbox,)))
+    troubled.settings.inference_log.write_bytes(b"no database")
+    for hour in (1, 2):
+        with pytest.raises(RaiError):
+            look_at_production(home, troubled.model("fair"), now=then + timedelta(hours=hour))
+    with pytest.raises(RaiError):
+        look_at_production(home, troubled.model("fair"), now=then + timedelta(days=1))
+    assert [each["title"] for each in Inbox.received] == ["fair, version 1: production could not be looked at"] * 2
+
+
+def test_where_features_are_hashed_the_rest_is_watched(troubled: World, then: datetime) -> None:
+    with contextlib.closing(sqlite3.connect(troubled.settings.inference_log)) as log, log:
+        log.execute('UPDATE predictions SET features = \'{"hmac_sha256": "00"}\'')
+    report = look_at_production(troubled.home, troubled.model("fair"), now=then).report
+    assert set(report.windows[0].drift) == {"(score)"}
+    assert "not watched" in report.reference
+    assert {alert.about for alert in report.alerts} == {"data and predictions", "performance and fairness"}
 
 
 def test_what_was_acknowledged_stays_acknowledged(troubled: World, then: datetime) -> None:
