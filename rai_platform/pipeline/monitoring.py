@@ -257,7 +257,7 @@ def _retrain_on_drift(definition: ModelDefinition) -> dg.SensorDefinition:
         default_status=dg.DefaultSensorStatus.STOPPED,
         required_resource_keys={"home"},
         description="Trains and judges again when an alert was opened; what is in production changes only where the evidence "
-        "allows it.",
+        "allows it. The first look only remembers which alerts there are.",
     )
     def retrain(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         home: Home = context.resources.home
@@ -267,9 +267,11 @@ def _retrain_on_drift(definition: ModelDefinition) -> dg.SensorDefinition:
                 for entry in reader.entries(model=definition.name, kinds=["alert"], after=int(context.cursor or 0))
                 if entry.body["event"] == "opened"
             ]
+        last = alerts[-1].sequence if alerts else int(context.cursor or 0)
+        if context.cursor is None:
+            return dg.SensorResult(skip_reason="watching from now on", cursor=str(last))
         if not alerts:
             return dg.SkipReason("no alert was opened")
-        last = alerts[-1].sequence
         return dg.SensorResult(run_requests=[dg.RunRequest(run_key=f"alert:{last}")], cursor=str(last))
 
     return retrain
