@@ -5,6 +5,7 @@ from typing import Literal
 
 from rai_platform.monitoring.alarms import Alert
 from rai_platform.monitoring.drift import Drift
+from rai_platform.monitoring.monitors import Share
 from rai_platform.spec.verdict import Interval
 from rai_platform.statistics.estimates import NormalEstimate, Proportion
 
@@ -48,9 +49,11 @@ class WatchedWindow:
         labelled: share of them whose label is known.
         maturity: whether its labels are complete: ``mature``, ``waiting``, or ``never`` where too few ever came.
         drift: of every feature and of the score.
+        furthest: of every feature and of the score, the share that moved furthest beside how far it may.
         rates: by rate, sensitive feature (``(all)`` for everybody) and group; those that need labels of rows that have one.
         disparities: between groups.
         roc_auc: of the rows whose label is known; None where a label is missing altogether.
+        usual: the same rates in the reference that the window is held against, which an acknowledgement renews.
         expected: what calibrated scores lead one to expect of the rates that need labels, before any label is there.
         notes: what a reader has to know, in sentences.
     """
@@ -63,7 +66,9 @@ class WatchedWindow:
     labelled: float
     maturity: Maturity
     drift: dict[str, Drift]
+    furthest: dict[str, Share]
     rates: Rates
+    usual: Rates
     disparities: tuple[WatchedDisparity, ...]
     roc_auc: NormalEstimate | None
     expected: Rates

@@ -1,7 +1,7 @@
 """From predictions to a report: windows cut, counted, held against the reference, and alerts opened and closed."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 import polars as pl
@@ -20,7 +20,7 @@ from rai_platform.fairness.rates import (
 )
 from rai_platform.monitoring.alarms import Alert, Detector, Subject
 from rai_platform.monitoring.drift import measure_drift
-from rai_platform.monitoring.monitors import Tolerances, looks
+from rai_platform.monitoring.monitors import Look, Monitor, Share, Tolerances, looks
 from rai_platform.monitoring.outcomes import NOBODY_KNOWS, Numbers
 from rai_platform.monitoring.report import Maturity, MonitoringReport, Rates, WatchedDisparity, WatchedWindow
 from rai_platform.monitoring.windows import ALL, SCORE, Predicted, Reference, Window, count_window
@@ -113,6 +113,7 @@ def watch(
         for each in cuts
     ]
     maturity = [_maturity(window, each.end, settings, now) for each, window in counted]
+    early, late = _detected([window for _, window in counted], maturity, reference, settings, acknowledged)
     return MonitoringReport(
         model=watched.model,
         version=watched.version,
@@ -120,10 +121,10 @@ def watch(
         reference=reference.says,
         made_at=now.astimezone(UTC).isoformat(timespec="seconds"),
         windows=tuple(
-            _told(each, window, reference, versions.filter(each.rows), state)
+            _told(each, window, reference, versions.filter(each.rows), state, early, late)
             for (each, window), state in zip(counted, maturity, strict=True)
         ),
-        alerts=_alerts([window for _, window in counted], maturity, reference, settings, acknowledged),
+        alerts=tuple(sorted((*early.alerts, *late.alerts), key=lambda alert: alert.opened)),
         skipped=sum(each.joined for each in cuts),
     )
 
@@ -170,41 +171,66 @@ def _maturity(window: Window, end: datetime, settings: Monitoring, now: datetime
 # --- alerts ----------------------------------------------------------------------------------------------------------------
 
 
-def _alerts(
+@dataclass(slots=True)
+class _Held:
+    """Windows held against what is normal, one after the other.
+
+    Attributes:
+        alerts: that were opened.
+        usual: the last reference that a window was held against.
+        references: which one each window was held against, by name.
+        looks: what each window says of the monitors, by name.
+    """
+
+    usual: Reference
+    alerts: list[Alert] = field(default_factory=list)
+    references: dict[str, Reference] = field(default_factory=dict)
+    looks: dict[str, dict[Monitor, Look]] = field(default_factory=dict)
+
+    def reference(self, window: str) -> Reference:
+        """What a window is, or will be, held against."""
+        return self.references.get(window, self.usual)
+
+
+def _detected(
     windows: Sequence[Window],
     maturity: Sequence[Maturity],
     reference: Reference,
     settings: Monitoring,
     acknowledged: Sequence[Acknowledged],
-) -> tuple[Alert, ...]:
+) -> tuple[_Held, _Held]:
+    """What is said of data and predictions, and of performance and fairness, which wait for labels."""
     waiting = maturity.index("waiting") if "waiting" in maturity else len(windows)
     labelled = [window for window, state in zip(windows[:waiting], maturity, strict=False) if state == "mature"]
-    found = [
-        *_detected("data and predictions", windows, reference, settings, acknowledged),
-        *_detected("performance and fairness", labelled, reference, settings, acknowledged),
-    ]
-    return tuple(sorted(found, key=lambda alert: alert.opened))
+    return (
+        _held("data and predictions", windows, reference, settings, acknowledged),
+        _held("performance and fairness", labelled, reference, settings, acknowledged),
+    )
 
 
-def _detected(
+def _held(
     about: Subject,
     windows: Sequence[Window],
     reference: Reference,
     settings: Monitoring,
     acknowledged: Sequence[Acknowledged],
-) -> list[Alert]:
+) -> _Held:
     tolerances = Tolerances(**settings.tolerated_change.model_dump())
     # Two detectors share what they may be wrong.
     detector = Detector(about=about, looks_to_a_false_alarm=2 * settings.looks_to_a_false_alarm)
     until = {each.until: each for each in acknowledged if each.about == about}
-    usual = reference
+    held = _Held(usual=reference, alerts=detector.alerts)
     for window in windows:
-        detector.look(window.name, looks(usual, window, tolerances, labels=about == "performance and fairness"))
+        held.references[window.name] = held.usual
+        held.looks[window.name] = looks(held.usual, window, tolerances, labels=about == "performance and fairness")
+        detector.look(window.name, held.looks[window.name])
         said = until.get(window.name)
         if said is not None and detector.open is not None and detector.open.opened == said.opened:
             alert = detector.acknowledge(window.name)
-            usual = _renewed(usual, alert, [each for each in windows if alert.opened <= each.name <= window.name])
-    return detector.alerts
+            held.usual = _renewed(
+                held.usual, alert, [each for each in windows if alert.opened <= each.name <= window.name]
+            )
+    return held
 
 
 def _renewed(reference: Reference, alert: Alert, windows: Sequence[Window]) -> Reference:
@@ -230,7 +256,15 @@ def _renewed(reference: Reference, alert: Alert, windows: Sequence[Window]) -> R
 # --- one window ------------------------------------------------------------------------------------------------------------
 
 
-def _told(each: Cut, window: Window, reference: Reference, versions: pl.Series, maturity: Maturity) -> WatchedWindow:
+def _told(
+    each: Cut,
+    window: Window,
+    reference: Reference,
+    versions: pl.Series,
+    maturity: Maturity,
+    early: _Held,
+    late: _Held,
+) -> WatchedWindow:
     everybody = window.outcomes[ALL]
     counted = versions.value_counts(name="rows").sort(versions.name)
     return WatchedWindow(
@@ -245,20 +279,32 @@ def _told(each: Cut, window: Window, reference: Reference, versions: pl.Series, 
             name: measure_drift(bins, reference.window.columns[name], window.columns[name])
             for name, bins in {**reference.bins, SCORE: reference.score_bins}.items()
         },
-        rates={
-            SELECTION_RATE.name: _by_feature(
-                {name: each.decided() for name, each in window.outcomes.items()}, SELECTION_RATE
-            ),
-            **{
-                rate.name: _by_feature({name: each.cells() for name, each in window.outcomes.items()}, rate)
-                for rate in OF_LABELS
-            },
-        },
+        furthest=dict(_furthest(early.looks[window.name])),
+        rates=_rates(window, window),
+        usual=_rates(early.reference(window.name).window, late.reference(window.name).window),
         disparities=tuple(_disparities(window)),
         roc_auc=everybody.roc_auc(),
         expected=_expected(window, reference),
         notes=tuple(_notes(window)),
     )
+
+
+def _furthest(looks: Mapping[Monitor, Look]) -> Iterator[tuple[str, Share]]:
+    for monitor, look in looks.items():
+        if monitor.family == "data":
+            yield monitor.metric, look.furthest
+        elif monitor.metric == "score":
+            yield SCORE, look.furthest
+
+
+def _rates(decided: Window, labelled: Window) -> Rates:
+    """The selection rates of one window, and of another the rates that need labels."""
+    selected = {name: each.decided() for name, each in decided.outcomes.items()}
+    known = {name: each.cells() for name, each in labelled.outcomes.items()}
+    return {
+        SELECTION_RATE.name: _by_feature(selected, SELECTION_RATE),
+        **{rate.name: _by_feature(known, rate) for rate in OF_LABELS},
+    }
 
 
 def _by_feature(cells: Mapping[str, Cells], rate: Rate) -> dict[str, dict[str, Proportion]]:
