@@ -338,6 +338,30 @@ def simulate(
 
 
 @app.command()
+def dashboard(
+    name: Name,
+    to: Annotated[
+        Path | None, typer.Option(help="The file; where left out, the page that the model's service shows.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Write one page of what became of the model in production: windows by group, versions, alerts and rollbacks."""
+    from rai_platform.home import Home, must_be_writable
+    from rai_platform.pipeline.models import find_models
+    from rai_platform.pipeline.production_page import write_production_page
+
+    settings, output = read_settings(), Output(as_json)
+    with stdout_kept_clean():
+        must_be_writable(settings.home, where="RAI_HOME")
+        home, definition = Home(settings), find_models(settings).named(name)
+        file = write_production_page(home, definition, now=home.clock(), to=to)
+    if as_json:
+        output.json({"page": str(file)})
+    else:
+        output.page.print(line(str(file)))
+
+
+@app.command()
 def acknowledge(
     name: Name,
     reason: Annotated[str, typer.Option(help="Why this is the new normal; it is recorded.")],

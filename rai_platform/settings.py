@@ -68,6 +68,10 @@ class Settings:
         """The database of every prediction that was given."""
         return self.home / "serving" / "inference_log.db"
 
+    def production_page(self, model: str) -> Path:
+        """The page of a model in production, which its service shows."""
+        return self.home / "dashboards" / model / "production.html"
+
     @property
     def log_key(self) -> Path:
         """The key of the hashes that stand for features in the log, where they are not to be stored."""

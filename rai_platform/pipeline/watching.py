@@ -135,12 +135,19 @@ def _same(breach: dict[str, Any], recorded: dict[str, Any] | None) -> bool:
 
 
 def watch_production(
-    home: Home, definition: ModelDefinition, production: Production, *, now: datetime
+    home: Home, definition: ModelDefinition, production: Production, *, now: datetime, until: datetime | None = None
 ) -> MonitoringReport:
-    """What the windows since a promotion say; records nothing. Raises as ``look_at_production`` does."""
+    """What the windows since a promotion say, and up to its end where it has one; records nothing.
+
+    Raises as ``look_at_production`` does.
+    """
     reference = read_reference(home, production)
     observed = read_observed(
-        home.settings, definition.name, since=datetime.fromisoformat(production.promoted_at), before=now, known_at=now
+        home.settings,
+        definition.name,
+        since=datetime.fromisoformat(production.promoted_at),
+        before=until or now,
+        known_at=now,
     )
     observed = observed[observed["digest"] == production.model_digest].reset_index(drop=True)
     if not any(str(name).startswith(FEATURE) for name in observed):  # of hashes nobody knows how they are distributed

@@ -39,8 +39,14 @@ def opened_service(
         log.probe().result()
         watch = Watch(home, served, every=every)
         opened.callback(watch.close)
-        tell = teller(home.settings)
-        service = Service(watch=watch, log=log, clock=home.clock, limits=limits or Limits(), tell_features=tell)
+        service = Service(
+            watch=watch,
+            log=log,
+            clock=home.clock,
+            limits=limits or Limits(),
+            tell_features=teller(home.settings),
+            page=home.settings.production_page(name),
+        )
         opened.callback(service.scorer.shutdown)
         yield service
 

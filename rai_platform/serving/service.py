@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any, TypeVar
 
 from fastapi import FastAPI, Request, Response
@@ -20,6 +21,7 @@ from starlette.requests import ClientDisconnect
 
 from rai_platform.errors import (
     BadInput,
+    EvidenceMissing,
     LogUnwritable,
     Overloaded,
     RaiError,
@@ -36,6 +38,11 @@ from rai_platform.serving.served import ServedModel
 from rai_platform.serving.watching import Watch
 
 SECONDS_TO_RECORD = 10.0
+# A page that asks nobody for anything, runs no script, and stands in no other site's frame.
+ALONE = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'",
+    "Cache-Control": "no-cache",
+}
 LOGGER = logging.getLogger(__name__)
 Recorded = TypeVar("Recorded")
 ReadRecords = Callable[[dict[str, Any], Limits, Sequence[str]], list[Any]]
@@ -50,6 +57,7 @@ class Service:
         log: of every prediction.
         clock: the time, UTC.
         tell_features: what the log says of a row's features.
+        page: the file of the page of the model in production.
         limits: of a request.
         scorer: the one thread that asks models: an estimator is anybody's code, and need not bear several at once.
         waiting: requests for predictions that are not answered yet.
@@ -59,6 +67,7 @@ class Service:
     log: InferenceLog
     clock: Callable[[], datetime]
     tell_features: Tell
+    page: Path
     limits: Limits = field(default_factory=Limits)
     scorer: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="scorer"))
     waiting: int = 0
@@ -168,6 +177,15 @@ def build_app(service: Service) -> FastAPI:
 
         return await _answered(answer)
 
+    @app.get("/v1/models/{name}/dashboard")
+    async def dashboard(name: str) -> Response:
+        async def answer() -> Response:
+            must_be_served(name)
+            content = await asyncio.get_running_loop().run_in_executor(None, _page, service.page, name)
+            return Response(content, media_type="text/html; charset=utf-8", headers=ALONE)
+
+        return await _answered(answer)
+
     @app.get("/health")
     async def health() -> Response:
         return _json({"alive": True})
@@ -204,7 +222,7 @@ async def _answered(answer: Callable[[], Awaitable[Response]]) -> Response:
         return Response(status_code=400)
     except UnusableRequest as error:
         return _error(error.status, error.code, error.message, error.details)
-    except UnknownModel as error:
+    except (UnknownModel, EvidenceMissing) as error:
         return _error(404, error.code, error.message)
     except BadInput as error:
         return _error(422, error.code, str(error))
@@ -242,6 +260,18 @@ async def _content(request: Request, limits: Limits) -> bytes:
             f"the body did not arrive within {limits.seconds_to_send:g} seconds", status=408
         ) from None
     return bytes(content)
+
+
+def _page(file: Path, name: str) -> bytes:
+    """The page of a model in production as it was last written.
+
+    Raises:
+        EvidenceMissing: it never was.
+    """
+    try:
+        return file.read_bytes()
+    except FileNotFoundError:
+        raise EvidenceMissing(f"the page was not written yet: `rai dashboard {name}` writes it") from None
 
 
 def _labels(content: bytes, served: ServedModel) -> list[NewLabel]:

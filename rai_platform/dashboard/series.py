@@ -1,0 +1,174 @@
+"""Lines over time: what a picture draws of one rate of one group, window after window."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from rai_platform.dashboard.history import ProductionHistory, Stretch
+from rai_platform.fairness.rates import ACCURACY, SELECTION_RATE
+from rai_platform.monitoring.alarms import Alert, Finding
+from rai_platform.monitoring.outcomes import NOBODY_KNOWS
+from rai_platform.monitoring.report import WatchedWindow
+from rai_platform.monitoring.windows import ALL
+from rai_platform.spec.verdict import Interval
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """A value of one window.
+
+    Attributes:
+        begin: of the window, or of the version in it.
+        end: excluded.
+        value: of the window; None where there is none.
+        interval: 95 %; None where it is no measurement.
+        n: rows that it rests on.
+        expected: whether it is expected from scores, since labels are still to come.
+        usual: the same in the reference; None where it has none.
+        allowed: how far it may move from there.
+        alarming: whether an alert names it.
+    """
+
+    begin: datetime
+    end: datetime
+    value: float | None
+    interval: Interval | None = None
+    n: int = 0
+    expected: bool = False
+    usual: float | None = None
+    allowed: float = 0.0
+    alarming: bool = False
+
+    @property
+    def middle(self) -> datetime:
+        """Where it is drawn."""
+        return self.begin + (self.end - self.begin) / 2
+
+    @property
+    def beyond(self) -> bool:
+        """Whether the whole interval lies further from the reference than the rate may move."""
+        if self.interval is None or self.usual is None:
+            return False
+        return self.interval.lower > self.usual + self.allowed or self.interval.upper < self.usual - self.allowed
+
+
+Run = list[Point]  # windows of one version, none missing between them
+
+
+def features_of(history: ProductionHistory) -> list[str]:
+    """Everybody, then the sensitive features and their intersections, in their order."""
+    found = dict.fromkeys(
+        name for _, window in history.watched() for name in window.rates[SELECTION_RATE.name] if name != ALL
+    )
+    return [ALL, *found]
+
+
+def groups_of(history: ProductionHistory, feature: str) -> list[str]:
+    """The groups of a feature in their order, without those of whom nobody knows the group."""
+    if feature == ALL:
+        return [ALL]
+    rates = (window.rates[SELECTION_RATE.name].get(feature, {}) for _, window in history.watched())
+    return [group for group in dict.fromkeys(group for found in rates for group in found) if group != NOBODY_KNOWS]
+
+
+def largest(history: ProductionHistory, feature: str, most: int) -> list[str]:
+    """The groups that a picture has room for, in their order: those of the most people."""
+    groups = groups_of(history, feature)
+    people = dict.fromkeys(groups, 0)
+    for _, window in history.watched():
+        for group, rate in window.rates[SELECTION_RATE.name].get(feature, {}).items():
+            if group in people:
+                people[group] += rate.n
+    kept = sorted(groups, key=lambda group: -people[group])[:most]
+    return [group for group in groups if group in kept]
+
+
+def rate_runs(history: ProductionHistory, rate: str, feature: str, group: str) -> list[Run]:
+    """A rate of a group over time."""
+    allowed = tolerated(history, rate, feature)
+    runs = []
+    for stretch in history.stretches:
+        alarming = _alarming(stretch, rate, feature, group)
+        points = [_point(stretch, window, rate, feature, group, allowed, alarming) for window in stretch.windows]
+        runs += unbroken(points)
+    return runs
+
+
+def disparity_runs(history: ProductionHistory, metric: str, feature: str, *, labels: bool) -> list[Run]:
+    """A disparity between the groups of a feature over time; one that needs labels in windows alone whose labels are complete."""
+    runs = []
+    for stretch in history.stretches:
+        points = []
+        for window in stretch.windows:
+            begin, end = stretch.spell(window)
+            known = [each for each in window.disparities if (each.metric, each.feature) == (metric, feature)]
+            if known and (window.maturity == "mature" or not labels):
+                found = known[0]
+                points.append(Point(begin=begin, end=end, value=found.estimate, interval=found.interval, n=found.n))
+            else:
+                points.append(Point(begin=begin, end=end, value=None))
+        runs += unbroken(points)
+    return runs
+
+
+def tolerated(history: ProductionHistory, rate: str, feature: str) -> float:
+    """How far a rate may move from the reference."""
+    if rate == SELECTION_RATE.name:
+        return history.tolerances.prediction
+    everybody = feature == ALL or rate == ACCURACY.name
+    return history.tolerances.performance if everybody else history.tolerances.fairness
+
+
+def unbroken(points: list[Point]) -> list[Run]:
+    """The points in runs between which windows are missing."""
+    runs: list[Run] = []
+    for point in points:
+        if runs and runs[-1][-1].end == point.begin:
+            runs[-1].append(point)
+        else:
+            runs.append([point])
+    return runs
+
+
+def _point(
+    stretch: Stretch,
+    window: WatchedWindow,
+    rate: str,
+    feature: str,
+    group: str,
+    allowed: float,
+    alarming: frozenset[str],
+) -> Point:
+    begin, end = stretch.spell(window)
+    measured = rate == SELECTION_RATE.name or window.maturity == "mature"
+    rates = window.rates if measured else window.expected
+    found = rates[rate].get(feature, {}).get(group)
+    usual = window.usual[rate].get(feature, {}).get(group)
+    return Point(
+        begin=begin,
+        end=end,
+        value=None if found is None else found.value,
+        interval=found.bounds() if found is not None and measured else None,
+        n=0 if found is None else found.n,
+        expected=not measured,
+        usual=None if usual is None else usual.value,
+        allowed=allowed,
+        alarming=measured and window.name in alarming,
+    )
+
+
+def _alarming(stretch: Stretch, rate: str, feature: str, group: str) -> frozenset[str]:
+    """The windows after which an alert named a rate of a group."""
+    where = ("", "") if feature == ALL else (feature, group)
+    return frozenset(
+        finding.window for alert in stretch.alerts for finding in _findings(alert) if _named(finding, rate, where)
+    )
+
+
+def _findings(alert: Alert) -> Iterator[Finding]:
+    yield from (*alert.findings, *alert.beyond, *alert.joined)
+
+
+def _named(finding: Finding, rate: str, where: tuple[str, str]) -> bool:
+    monitor = finding.look.monitor
+    return monitor.metric == rate and (monitor.feature, monitor.group) == where
