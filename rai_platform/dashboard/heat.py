@@ -22,7 +22,9 @@ MANY_CELLS = 600  # from there on a bitmap within the picture
 STEPS = (0.0, 0.5, 1.0, 2.0)
 # From light to dark, so that it can be read without colours too.
 COLOURS = ("#eef2f6", "#f3d3a2", "#d9772f", "#7f2a12")
-MEANING = ("less than half of what it may", "within its tolerance", "further than it may", "more than twice as far")
+MEANING = ("less than half of what it may", "perhaps within its tolerance", "surely further", "more than twice as far")
+LARGEST = 99.0  # multiple that is shown
+JUST_WITHIN = 0.999  # of what may be within its tolerance and looks as if it were not
 ROW, LEFT, WIDTH = 0.21, 1.75, 9.6  # inches
 LONGEST_NAME = 24
 
@@ -50,9 +52,13 @@ def furthest_first(history: ProductionHistory) -> list[Moved]:
     for stretch, window in history.watched():
         for feature, share in window.furthest.items():
             known = found.get(feature)
-            if known is None or share.tolerances_away > known.share.tolerances_away:
+            if known is None or _rank(share) > _rank(known.share):
                 found[feature] = Moved(feature=feature, stretch=stretch, window=window, share=share)
-    return sorted(found.values(), key=lambda each: -each.share.tolerances_away)
+    return sorted(found.values(), key=lambda each: _rank(each.share), reverse=True)
+
+
+def _rank(share: Share) -> tuple[bool, float]:
+    return not share.may_be_within, share.tolerances_away
 
 
 def name_of(feature: str) -> str:
@@ -124,4 +130,6 @@ def _write_numbers(
 
 def _times(window: WatchedWindow, feature: str) -> float:
     share = window.furthest.get(feature)
-    return math.nan if share is None else min(share.tolerances_away, 99.0)
+    if share is None:
+        return math.nan
+    return min(share.tolerances_away, JUST_WITHIN if share.may_be_within else LARGEST)

@@ -33,7 +33,7 @@ def draw_rate(history: ProductionHistory, rate: str, feature: str) -> bytes:
         feature: the sensitive feature, or ``(all)``.
     """
     groups = largest(history, feature, MOST_PANELS)
-    runs = {group: rate_runs(history, rate, feature, group) for group in groups}
+    runs = {group: rate_runs(history, rate, feature, group, pooled=True) for group in groups}
     scale = _scale(list(chain.from_iterable(chain.from_iterable(runs.values()))), most=1.0)
     with over_time(history, len(groups), Sizes()) as (canvas, axes):
         for axis, (group, lines) in zip(axes, runs.items(), strict=True):

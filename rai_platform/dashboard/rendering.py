@@ -13,7 +13,7 @@ from rai_platform.dashboard import words
 from rai_platform.dashboard.heat import SHOWN, draw_heat, furthest_first
 from rai_platform.dashboard.history import ProductionHistory
 from rai_platform.dashboard.pictures import MOST_PANELS, draw_disparities, draw_rate
-from rai_platform.dashboard.series import Point, features_of, groups_of, rate_runs
+from rai_platform.dashboard.series import Point, features_of, groups_of, largest, rate_runs, together
 from rai_platform.fairness.rates import ACCURACY, FALSE_POSITIVE_RATE, SELECTION_RATE, TRUE_POSITIVE_RATE
 from rai_platform.monitoring.windows import ALL
 
@@ -83,6 +83,7 @@ def render_page(history: ProductionHistory) -> str:
             last=history.current.windows[-1] if history.current and history.current.windows else None,
             mature=words.last_mature(history.current) if history.current else None,
             predictions=sum(window.n for _, window in history.watched()),
+            together=together(history),
             everybody=ALL,
         )
     )
@@ -94,7 +95,10 @@ def _section(history: ProductionHistory, rate: str) -> RateSection:
         name=rate,
         meaning=MEANING[rate],
         pictures={feature: _drawn(draw_rate(history, rate, feature)) for feature in features},
-        unseen={feature: max(0, len(groups_of(history, feature)) - MOST_PANELS) for feature in features},
+        unseen={
+            feature: len(groups_of(history, feature)) - len(largest(history, feature, MOST_PANELS))
+            for feature in features
+        },
         rows=tuple(_rows(history, rate, features)),
     )
 
@@ -108,7 +112,7 @@ def _rows(history: ProductionHistory, rate: str, features: Sequence[str]) -> lis
 
 
 def _last(history: ProductionHistory, rate: str, feature: str, group: str) -> Point | None:
-    runs = rate_runs(history, rate, feature, group)
+    runs = rate_runs(history, rate, feature, group, pooled=False)
     return next((each for run in reversed(runs) for each in reversed(run) if each.interval is not None), None)
 
 

@@ -1,8 +1,10 @@
 """Lines over time: what a picture draws of one rate of one group, window after window."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import groupby
 
 from rai_platform.dashboard.history import ProductionHistory, Stretch
 from rai_platform.fairness.rates import ACCURACY, SELECTION_RATE
@@ -11,6 +13,10 @@ from rai_platform.monitoring.outcomes import NOBODY_KNOWS
 from rai_platform.monitoring.report import WatchedWindow
 from rai_platform.monitoring.windows import ALL
 from rai_platform.spec.verdict import Interval
+from rai_platform.statistics.estimates import Proportion
+
+MOST_POINTS = 60  # of a line; with more windows several are put together
+LEAST_PEOPLE = 10  # behind a point, on average; of fewer a picture shows chance alone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +29,7 @@ class Point:
         value: of the window; None where there is none.
         interval: 95 %; None where it is no measurement.
         n: rows that it rests on.
+        counts: the rate itself, from which windows can be put together; None where it is no rate, or there is none.
         expected: whether it is expected from scores, since labels are still to come.
         usual: the same in the reference; None where it has none.
         allowed: how far it may move from there.
@@ -34,6 +41,7 @@ class Point:
     value: float | None
     interval: Interval | None = None
     n: int = 0
+    counts: Proportion | None = None
     expected: bool = False
     usual: float | None = None
     allowed: float = 0.0
@@ -72,26 +80,41 @@ def groups_of(history: ProductionHistory, feature: str) -> list[str]:
 
 
 def largest(history: ProductionHistory, feature: str, most: int) -> list[str]:
-    """The groups that a picture has room for, in their order: those of the most people."""
+    """The groups that a picture has room for, in their order: those of the most people, and enough of them for each point."""
     groups = groups_of(history, feature)
     people = dict.fromkeys(groups, 0)
     for _, window in history.watched():
         for group, rate in window.rates[SELECTION_RATE.name].get(feature, {}).items():
             if group in people:
                 people[group] += rate.n
-    kept = sorted(groups, key=lambda group: -people[group])[:most]
-    return [group for group in groups if group in kept]
+    ranked = sorted(groups, key=lambda group: -people[group])
+    points = min(sum(1 for _ in history.watched()), MOST_POINTS)
+    enough = [group for group in ranked if people[group] >= LEAST_PEOPLE * points] or ranked[:1]
+    return [group for group in groups if group in enough[:most]]
 
 
-def rate_runs(history: ProductionHistory, rate: str, feature: str, group: str) -> list[Run]:
-    """A rate of a group over time."""
+def together(history: ProductionHistory) -> int:
+    """How many windows a point of a rate is made of, so that a picture of many windows can be read."""
+    return max(1, math.ceil(sum(1 for _ in history.watched()) / MOST_POINTS))
+
+
+def rate_runs(history: ProductionHistory, rate: str, feature: str, group: str, *, pooled: bool) -> list[Run]:
+    """A rate of a group over time.
+
+    Args:
+        history: with its windows.
+        rate: its name.
+        feature: the sensitive feature, or ``(all)``.
+        group: of it.
+        pooled: whether several windows are one point where there are many.
+    """
     allowed = tolerated(history, rate, feature)
     runs = []
     for stretch in history.stretches:
         alarming = _alarming(stretch, rate, feature, group)
         points = [_point(stretch, window, rate, feature, group, allowed, alarming) for window in stretch.windows]
         runs += unbroken(points)
-    return runs
+    return [_put_together(run, together(history)) for run in runs] if pooled else runs
 
 
 def disparity_runs(history: ProductionHistory, metric: str, feature: str, *, labels: bool) -> list[Run]:
@@ -130,6 +153,26 @@ def unbroken(points: list[Point]) -> list[Run]:
     return runs
 
 
+def _put_together(run: Run, size: int) -> Run:
+    """Every so many points of one kind as one point."""
+    alike = (list(points) for _, points in groupby(run, key=lambda each: (each.expected, each.usual)))
+    return [_sum(points[at : at + size]) for points in alike for at in range(0, len(points), size)]
+
+
+def _sum(points: Sequence[Point]) -> Point:
+    counts = [each.counts for each in points if each.counts is not None]
+    merged = replace(points[0], end=points[-1].end, alarming=any(each.alarming for each in points))
+    if not counts:
+        return merged
+    total = Proportion(
+        successes=sum(each.successes for each in counts),
+        trials=sum(each.trials for each in counts),
+        n=sum(each.n for each in counts),
+    )
+    interval = None if merged.expected else total.bounds()
+    return replace(merged, value=total.value, interval=interval, n=total.n, counts=total)
+
+
 def _point(
     stretch: Stretch,
     window: WatchedWindow,
@@ -150,6 +193,7 @@ def _point(
         value=None if found is None else found.value,
         interval=found.bounds() if found is not None and measured else None,
         n=0 if found is None else found.n,
+        counts=found,
         expected=not measured,
         usual=None if usual is None else usual.value,
         allowed=allowed,

@@ -109,6 +109,8 @@ class Share:
     @property
     def may_be_within(self) -> bool:
         """Whether the window's 95 % interval reaches into what is tolerated."""
+        if self.tolerances_away <= 1:  # the interval holds the share itself
+            return True
         now = self.now.bounds()
         return now.lower <= self.before.value + self.up and now.upper >= self.before.value - self.down
 
@@ -129,8 +131,11 @@ class Look:
 
     @property
     def furthest(self) -> Share:
-        """The share that moved most, beside how far it may."""
-        return max(self.shares, key=lambda share: share.tolerances_away)
+        """The share that moved most, beside how far it may; of those that surely moved further, where there is one.
+
+        A category that is rare may be missing from a small window, and that says little.
+        """
+        return max(self.shares, key=lambda share: (not share.may_be_within, share.tolerances_away))
 
     @property
     def may_be_within(self) -> bool:
