@@ -201,13 +201,28 @@ def test_it_says_how_it_is_and_shows_the_certificate_of_the_ledger(fair: Running
     assert fair.client.get("/v1/models/fair/certificate").json() == promotion.body["certificate"]
 
 
+def test_it_shows_the_page_of_production_once_somebody_wrote_it(fair: Running) -> None:
+    missing = fair.client.get("/v1/models/fair/dashboard")
+    assert missing.status_code == 404
+    assert missing.json()["error"]["message"] == "the page was not written yet: `rai dashboard fair` writes it"
+    file = fair.world.settings.production_page("fair")
+    file.parent.mkdir(parents=True)
+    file.write_text("<p>Ä</p>", encoding="utf-8")
+    shown = fair.client.get("/v1/models/fair/dashboard")
+    assert (shown.status_code, shown.text) == (200, "<p>Ä</p>")
+    assert shown.headers["content-type"] == "text/html; charset=utf-8"
+    assert "default-src 'none'" in shown.headers["content-security-policy"]
+
+
 def test_being_ready_leaves_nothing_in_the_log(fair: Running) -> None:
     known = len(fair.logged())
     fair.client.get("/ready")
     assert len(fair.logged()) == known
 
 
-@pytest.mark.parametrize("path", ["/v1/models/fiar/predict", "/v1/models/fiar/certificate"])
+@pytest.mark.parametrize(
+    "path", ["/v1/models/fiar/predict", "/v1/models/fiar/certificate", "/v1/models/fiar/dashboard"]
+)
 def test_another_model_is_not_served_here(fair: Running, path: str) -> None:
     method = "POST" if path.endswith("predict") else "GET"
     answer = fair.client.request(method, path, json={"records": PEOPLE[:1]})
