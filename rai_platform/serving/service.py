@@ -25,6 +25,7 @@ from rai_platform.errors import (
     LogUnwritable,
     Overloaded,
     RaiError,
+    TamperedArtifact,
     UnknownModel,
     UnusableRequest,
     Withdrawn,
@@ -34,6 +35,7 @@ from rai_platform.serving.features import Tell
 from rai_platform.serving.inference_log import InferenceLog, LoggedPrediction
 from rai_platform.serving.labels import LabelCounts, NewLabel, read_labels
 from rai_platform.serving.log_tables import told_time
+from rai_platform.serving.metrics import CONTENT_TYPE, CountedRequests, Metrics
 from rai_platform.serving.served import ServedModel
 from rai_platform.serving.watching import Watch
 
@@ -43,6 +45,7 @@ ALONE = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'",
     "Cache-Control": "no-cache",
 }
+CARD_TYPES = {"html": "text/html", "json": "application/json"}
 LOGGER = logging.getLogger(__name__)
 Recorded = TypeVar("Recorded")
 ReadRecords = Callable[[dict[str, Any], Limits, Sequence[str]], list[Any]]
@@ -60,6 +63,7 @@ class Service:
         page: the file of the page of the model in production.
         limits: of a request.
         scorer: the one thread that asks models: an estimator is anybody's code, and need not bear several at once.
+        metrics: counts and times.
         waiting: requests for predictions that are not answered yet.
     """
 
@@ -70,6 +74,7 @@ class Service:
     page: Path
     limits: Limits = field(default_factory=Limits)
     scorer: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="scorer"))
+    metrics: Metrics = field(default_factory=Metrics)
     waiting: int = 0
 
     async def predict(self, request: Request, read: ReadRecords) -> tuple[str, ServedModel, list[LoggedPrediction]]:
@@ -88,8 +93,18 @@ class Service:
             served = self.watch.in_production()
             asked = functools.partial(self._score, served, content, read, started)
             predictions = await asyncio.get_running_loop().run_in_executor(self.scorer, asked)
-            await _in_time(self.log.record(predictions))
+            with self.metrics.recording.time():
+                await _in_time(self.log.record(predictions))
+            self.metrics.predictions.inc(len(predictions))
             return predictions[0].request_id, served, predictions
+
+    async def why_unwritable(self) -> str | None:
+        """Why the log cannot be written; None where it can."""
+        try:
+            await _in_time(self.log.probe())
+        except LogUnwritable as error:
+            return error.message
+        return None
 
     async def record_labels(self, request: Request) -> LabelCounts:
         """What became of the labels of a request, which are on disk; raises as ``predict`` does."""
@@ -114,7 +129,8 @@ class Service:
         body = parse(content)
         rows = served.rules.read(read(body, self.limits, served.rules.names))
         keys = given_keys(body, len(rows))
-        answers = served.predict(rows)
+        with self.metrics.scoring.time():
+            answers = served.predict(rows)
         request_id, now = uuid.uuid4().hex, told_time(self.clock())
         latency = (time.perf_counter() - started) * 1000
         production = served.production
@@ -139,6 +155,7 @@ class Service:
 def build_app(service: Service) -> FastAPI:
     """The service's routes."""
     app = FastAPI(title="rai_platform", docs_url=None, redoc_url=None, openapi_url=None)
+    app.add_middleware(CountedRequests, metrics=service.metrics)
     watch = service.watch
 
     def must_be_served(name: str) -> None:
@@ -186,17 +203,32 @@ def build_app(service: Service) -> FastAPI:
 
         return await _answered(answer)
 
+    @app.get("/v1/models/{name}/card")
+    async def card(name: str, request: Request) -> Response:
+        kind = "json" if "application/json" in request.headers.get("accept", "") else "html"
+
+        async def answer() -> Response:
+            must_be_served(name)
+            production = watch.in_production().production
+            read = functools.partial(watch.document, production, f"model_card.{kind}")
+            content = await asyncio.get_running_loop().run_in_executor(None, read)
+            return Response(content, media_type=CARD_TYPES[kind], headers={"Vary": "Accept"})
+
+        return await _answered(answer)
+
+    @app.get("/metrics")
+    async def metrics() -> Response:
+        is_writable = await service.why_unwritable() is None
+        told = service.metrics.told(watch, waiting=service.waiting, is_writable=is_writable)
+        return Response(told, headers={"Content-Type": CONTENT_TYPE})
+
     @app.get("/health")
     async def health() -> Response:
         return _json({"alive": True})
 
     @app.get("/ready")
     async def ready() -> Response:
-        unwritable = None
-        try:
-            await _in_time(service.log.probe())
-        except LogUnwritable as error:
-            unwritable = error.message
+        unwritable = await service.why_unwritable()
         is_ready = unwritable is None and watch.withdrawn is None
         body = {
             "ready": is_ready,
@@ -226,6 +258,11 @@ async def _answered(answer: Callable[[], Awaitable[Response]]) -> Response:
         return _error(404, error.code, error.message)
     except BadInput as error:
         return _error(422, error.code, str(error))
+    except (EvidenceMissing, TamperedArtifact) as error:
+        LOGGER.error("a document of the release was not given: %s", error.message)
+        return _error(
+            503, error.code, "the store does not hold what was released, so it is not shown; see the service's log"
+        )
     except (Overloaded, Withdrawn, LogUnwritable) as error:
         if isinstance(error, LogUnwritable):
             LOGGER.error("a request was not answered: %s", error.message)

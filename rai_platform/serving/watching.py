@@ -5,7 +5,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from rai_platform.errors import RaiError, Withdrawn
+from rai_platform.errors import EvidenceMissing, RaiError, Withdrawn
 from rai_platform.release.records import Production
 from rai_platform.serving.served import ServedModel, find_production, load_served
 
@@ -25,11 +25,13 @@ class Watch:
     Attributes:
         served: the model.
         withdrawn: why it answers no more, as the ledger says; None while it does.
+        looked_at: when the ledger was last read, in seconds of the monotonic clock.
         problem: why it is not the one in production, or why nobody knows; None where all is well.
     """
 
     def __init__(self, home: "Home", served: ServedModel, *, every: float = SECONDS_BETWEEN_LOOKS) -> None:
         self.served = served
+        self.looked_at = time.monotonic()
         self.withdrawn: str | None = None
         self.problem: str | None = None
         self._home = home
@@ -50,6 +52,17 @@ class Watch:
             raise Withdrawn(self.withdrawn)
         return self.served
 
+    def document(self, production: Production, name: str) -> bytes:
+        """A file that was released with a model, whose digest is the one that its promotion names.
+
+        Raises:
+            EvidenceMissing: the release has no such file, or the store does not.
+            TamperedArtifact: the stored file is another one.
+        """
+        if (digest := production.body.get("documents", {}).get(name)) is None:
+            raise EvidenceMissing(f"nothing was released as {name}", where=production.model)
+        return self._home.store.get(digest)
+
     def close(self) -> None:
         """Looks no more."""
         self._ends.set()
@@ -64,11 +77,13 @@ class Watch:
         try:
             production = find_production(self._home, name)
         except Withdrawn as error:
+            self.looked_at = time.monotonic()
             self._withdraw(error)
             return
         except Exception as error:  # a watch that fails never stops serving
             self._tell(f"it is not known what is in production: {_in_words(error)}")
             return
+        self.looked_at = time.monotonic()
         if _place(production) == _place(self.served.production) and self.withdrawn is None:
             self._tell(None)
             return

@@ -2,12 +2,14 @@
 
 import dataclasses
 import re
+from types import SimpleNamespace
 
 from rai_platform.cli import serve
 from rai_platform.serving.bodies import MLFLOW_FORMS, Limits
 from rai_platform.serving.inference_log import COLUMNS, LoggedPrediction
 from rai_platform.serving.inputs import MOST_DETAILS
 from rai_platform.serving.labels import MOST_LABELS
+from rai_platform.serving.metrics import Metrics
 from rai_platform.serving.service import Service, build_app
 from rai_platform_tests.conftest import PROJECT
 from rai_platform_tests.docs.pages import Page, in_code
@@ -37,6 +39,18 @@ def test_the_limits_and_defaults_are_those_of_the_code() -> None:
     assert f"up to {MOST_DETAILS} such problems" in TEXT
     host, port = serve.__defaults__[1], serve.__defaults__[0]  # type: ignore[index]
     assert f"{host} and {port}, unless told otherwise" in TEXT
+
+
+def test_the_page_lists_every_figure_for_prometheus() -> None:
+    watch = SimpleNamespace(
+        withdrawn=None, looked_at=0.0, served=SimpleNamespace(told=dict.fromkeys(("name", "version", "digest"), "x"))
+    )
+    metrics = Metrics()
+    metrics.count("/health", 200)
+    told = metrics.told(watch, waiting=0, is_writable=True).decode()  # type: ignore[arg-type]  # what is read of a watch
+    named = set(re.findall(r"^# TYPE (\w+)", told, flags=re.MULTILINE))
+    listed = {name for row in PAGE.table("Figures for Prometheus") for name in in_code(row["figure"])}
+    assert {name for name in named if not name.endswith("_created")} == listed
 
 
 def test_the_forms_of_mlflow_are_those_that_are_read() -> None:
