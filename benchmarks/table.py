@@ -29,28 +29,33 @@ class Claim:
     Attributes:
         says: what is measured.
         ours: the platform's value.
-        peer: the other's, measured in the same run.
-        unit: ``s`` for seconds, ``%`` for shares from 0 to 1.
+        peer: the other's, measured in the same run; None where there is none.
+        unit: ``s`` for seconds, ``ms`` for thousandths of them, ``%`` for shares from 0 to 1, ``GiB``, ``looks`` of a monitor.
         goal: None where the row is there to be seen, not to be met.
     """
 
     says: str
     ours: float
-    peer: float
-    unit: Literal["s", "%"]
+    peer: float | None
+    unit: Literal["s", "ms", "%", "GiB", "looks"]
     goal: Goal | None
 
     @property
     def ratio(self) -> float | None:
-        """Ours divided by the peer's; None where the peer's is 0."""
+        """Ours divided by the peer's; None where that is 0 or there is no peer."""
         return self.ours / self.peer if self.peer else None
 
     @property
+    def difference(self) -> float | None:
+        """Ours less the peer's; None where there is no peer."""
+        return None if self.peer is None else self.ours - self.peer
+
+    @property
     def met(self) -> bool:
-        """Whether the goal is met; an unknown ratio meets none."""
+        """Whether the goal is met; an unknown ratio or difference meets none."""
         if self.goal is None:
             return True
-        held = {"ours": self.ours, "ratio": self.ratio, "difference": self.ours - self.peer}[self.goal.of]
+        held = {"ours": self.ours, "ratio": self.ratio, "difference": self.difference}[self.goal.of]
         return held is not None and held <= self.goal.at_most
 
     def stricter(self, factor: float) -> "Claim":
@@ -95,5 +100,7 @@ def _goal(claim: Claim) -> str:
     return asked if claim.met else f"{asked}: MISSED"
 
 
-def _with_unit(value: float, claim: Claim) -> str:
-    return f"{value:.3g} s" if claim.unit == "s" else f"{100 * value:.3g} %"
+def _with_unit(value: float | None, claim: Claim) -> str:
+    if value is None:
+        return "–"
+    return f"{100 * value:.3g} %" if claim.unit == "%" else f"{value:.3g} {claim.unit}"

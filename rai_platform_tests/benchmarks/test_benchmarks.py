@@ -14,7 +14,7 @@ NAMES = sorted({path.stem for path in (PROJECT / "benchmarks").glob("[a-z]*.py")
 SECONDS = 300  # for a quick one that takes one minute on a machine of its own
 
 
-def claim(*, ours: float, peer: float, goal: Goal | None) -> Claim:
+def claim(*, ours: float, peer: float | None, goal: Goal | None) -> Claim:
     return Claim(says="it takes no longer", ours=ours, peer=peer, unit="s", goal=goal)
 
 
@@ -36,6 +36,10 @@ ONE_MORE = Goal(of="difference", at_most=1.0)
         (claim(ours=0, peer=9, goal=ONE_MORE), True),
         (claim(ours=9.1, peer=8, goal=ONE_MORE), False),
         (claim(ours=9, peer=1, goal=None), True),
+        (claim(ours=0.1, peer=None, goal=A_TENTH), True),
+        (claim(ours=0.11, peer=None, goal=A_TENTH), False),
+        (claim(ours=0, peer=None, goal=TWICE), False),
+        (claim(ours=0, peer=None, goal=ONE_MORE), False),
     ],
 )
 def test_a_goal_is_met_or_missed_and_the_exit_code_says_so(
