@@ -211,7 +211,12 @@ def build_app(service: Service) -> FastAPI:
             must_be_served(name)
             production = watch.in_production().production
             read = functools.partial(watch.document, production, f"model_card.{kind}")
-            content = await asyncio.get_running_loop().run_in_executor(None, read)
+            try:
+                content = await asyncio.get_running_loop().run_in_executor(None, read)
+            except (EvidenceMissing, TamperedArtifact) as error:
+                LOGGER.error("a document of the release was not given: %s", error.message)
+                told = "the store does not hold what was released, so it is not shown; see the service's log"
+                return _error(503, error.code, told)
             return Response(content, media_type=CARD_TYPES[kind], headers={"Vary": "Accept"})
 
         return await _answered(answer)
@@ -258,11 +263,6 @@ async def _answered(answer: Callable[[], Awaitable[Response]]) -> Response:
         return _error(404, error.code, error.message)
     except BadInput as error:
         return _error(422, error.code, str(error))
-    except (EvidenceMissing, TamperedArtifact) as error:
-        LOGGER.error("a document of the release was not given: %s", error.message)
-        return _error(
-            503, error.code, "the store does not hold what was released, so it is not shown; see the service's log"
-        )
     except (Overloaded, Withdrawn, LogUnwritable) as error:
         if isinstance(error, LogUnwritable):
             LOGGER.error("a request was not answered: %s", error.message)

@@ -7,6 +7,8 @@ import dagster as dg
 import pytest
 
 from rai_platform.home import Home
+from rai_platform.pipeline.assets import build_model_definitions
+from rai_platform.pipeline.location import shared_resources
 from rai_platform.pipeline.monitoring import CHECKS, build_monitoring, partitions
 from rai_platform.release.ledger import NewEntry
 from rai_platform.serving.inference_log import InferenceLog
@@ -20,8 +22,17 @@ NOON = datetime(2026, 3, 10, 12, 30, tzinfo=UTC)
 def asked(world: World, sensor: dg.SensorDefinition, cursor: str | None) -> Any:
     home = Home(world.settings, lambda: NOON)
     with world.instance() as instance:
-        context = dg.build_sensor_context(instance=instance, cursor=cursor, resources={"home": home})
+        context = dg.build_sensor_context(
+            instance=instance, cursor=cursor, resources={"home": home}, definitions=_location(world)
+        )
         return sensor.evaluate_tick(context)
+
+
+def _location(world: World) -> dg.Definitions:
+    return dg.Definitions.merge(
+        build_model_definitions(world.model("fair"), world.settings),
+        dg.Definitions(resources=shared_resources(world.settings)),
+    )
 
 
 def alert(world: World, event: str) -> int:
