@@ -3,23 +3,21 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from rai_platform.errors import RaiError
 from rai_platform.home import Home
-from rai_platform.monitoring.report import MonitoringReport, WatchedWindow
-from rai_platform.monitoring.telling import sentence
-from rai_platform.monitoring.watching import name_of
-from rai_platform.monitoring.windows import ALL
 from rai_platform.pipeline.automation import job_name
 from rai_platform.pipeline.metadata_values import table
-from rai_platform.pipeline.watching import look_at_production
 from rai_platform.serving.log_tables import opened_to_read
 from rai_platform.spec.monitoring import LENGTHS
 from rai_platform.spec.policy import ServiceLevel
 from rai_platform.spec.reading import ModelDefinition
+
+if TYPE_CHECKING:
+    from rai_platform.monitoring.report import MonitoringReport, WatchedWindow
 
 CHECKS: dict[ServiceLevel, tuple[str, str]] = {
     "data": ("data_drift", "What the model sees moved no further than it may."),
@@ -133,6 +131,9 @@ def _monitoring_report(definition: ModelDefinition) -> dg.AssetsDefinition:
         output_required=False,
     )
     def monitoring_report(context: dg.AssetExecutionContext) -> Iterator[Any]:
+        from rai_platform.monitoring.watching import name_of
+        from rai_platform.pipeline.watching import look_at_production
+
         home: Home = context.resources.home
         name = name_of(context.partition_time_window.start.astimezone(UTC), definition.spec.monitoring.window)
         try:
@@ -159,8 +160,10 @@ def _could_not_look(check: str, why: str) -> dg.AssetCheckResult:
 
 
 def _result(
-    check: str, level: ServiceLevel, report: MonitoringReport, window: WatchedWindow | None, name: str
+    check: str, level: ServiceLevel, report: "MonitoringReport", window: "WatchedWindow | None", name: str
 ) -> dg.AssetCheckResult:
+    from rai_platform.monitoring.telling import sentence
+
     if window is None:
         return _could_not_look(
             check, f"the window {name} has too few predictions of the model in production, or is not over"
@@ -184,7 +187,9 @@ def _result(
     )
 
 
-def _page(window: WatchedWindow) -> dict[str, Any]:
+def _page(window: "WatchedWindow") -> dict[str, Any]:
+    from rai_platform.monitoring.windows import ALL
+
     moved = sorted(window.drift.items(), key=lambda item: -item[1].largest_change)[:MOST_ROWS]
     rates = [
         {

@@ -454,6 +454,7 @@ def test_a_promotion_cannot_be_made_by_hand() -> None:
             training_digest=None,
             policy_digest="",
             policy_name="",
+            rules_digest=None,
             card_digest="",  # type: ignore[arg-type]
             card_says="",
             evidence={},

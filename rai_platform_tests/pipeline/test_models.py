@@ -46,7 +46,7 @@ def test_a_schedule_that_never_comes_is_refused_with_its_line(line: str, setting
 @pytest.mark.parametrize("line", ["0 6 * * 1", "*/15 8-18 * * mon-fri", "@daily", "0 6 L * *"])
 def test_a_schedule_that_dagster_knows_is_taken_as_it_is(line: str, settings: Settings) -> None:
     definition = read_definition(written(settings.models / "fair", schedule=line), settings)
-    (schedule,) = build_model_definitions(definition, settings).schedules or ()
+    schedule, *_ = build_model_definitions(definition, settings).schedules or ()
     assert isinstance(schedule, dg.ScheduleDefinition)
     assert schedule.cron_schedule == line
 

@@ -83,7 +83,9 @@ def test_the_schedule_asks_for_the_last_window_that_is_over(released: World, win
     definition = released.write("fair", monitoring={"window": window})
     (schedule,) = build_monitoring(definition).schedules
     with released.instance() as instance:
-        context = dg.build_schedule_context(instance=instance, scheduled_execution_time=NOON)
+        context = dg.build_schedule_context(
+            instance=instance, scheduled_execution_time=NOON, repository_def=_location(released).get_repository_def()
+        )
         tick = schedule.evaluate_tick(context)
     assert [request.partition_key for request in tick.run_requests or ()] == [key]
     with dg.partition_loading_context(effective_dt=NOON):
@@ -95,6 +97,8 @@ def test_before_the_first_window_is_over_the_schedule_asks_for_nothing(released:
     definition = released.write("fair", monitoring={"since": "2026-03-10"})
     (schedule,) = build_monitoring(definition).schedules
     with released.instance() as instance:
-        context = dg.build_schedule_context(instance=instance, scheduled_execution_time=NOON)
+        context = dg.build_schedule_context(
+            instance=instance, scheduled_execution_time=NOON, repository_def=_location(released).get_repository_def()
+        )
         tick = schedule.evaluate_tick(context)
     assert (tick.run_requests or [], tick.skip_message) == ([], "no window is over yet")

@@ -49,6 +49,7 @@ def test_the_service_switches_without_a_request_failing_and_is_seen_to(two: Worl
     assert two.home.ledger.problems() == []
 
 
+@pytest.mark.slow
 def test_a_service_that_does_not_follow_is_told_and_recorded(two: World) -> None:
     with running(two, every=3600) as service:
         done = go_back(two, endpoint=address(service), limit=0.5)
@@ -61,6 +62,7 @@ def test_a_service_that_does_not_follow_is_told_and_recorded(two: World) -> None
     assert entry.body["seconds"] >= 0.5
 
 
+@pytest.mark.slow
 def test_a_service_that_shows_another_certificate_is_not_taken_for_it(two: World) -> None:
     with running(two) as service:
         production = find_production(two.home, "fair")
@@ -176,6 +178,7 @@ def test_where_the_policy_refuses_nothing_answers_until_something_is_promoted(tw
         assert service.post({"records": PEOPLE}).json()["model"]["version"] == "7"
 
 
+@pytest.mark.slow
 def test_a_person_may_bring_back_what_was_withdrawn(two: World) -> None:
     go_back(two)
     set_policy(two, **REFUSES)
@@ -186,6 +189,7 @@ def test_a_person_may_bring_back_what_was_withdrawn(two: World) -> None:
     assert two.status("fair").out_of_order == ()
 
 
+@pytest.mark.slow
 def test_who_names_a_version_that_may_not_be_does_not_stop_the_service(two: World) -> None:
     set_policy(two, **REFUSES, asks=[{"metric": "accuracy_gain", "min": 0.9, "rule": "point"}])
     assert go_back(two, to="1").outcome == "kept"
@@ -270,6 +274,7 @@ def test_the_command_tells_what_it_did_and_what_there_was_to_go_back_to(command:
     assert "nothing to go back to, after versions 2: A third." in page
 
 
+@pytest.mark.slow
 def test_the_command_tells_whether_the_service_was_seen_to_follow(two: World, command: Any) -> None:
     with running(two) as service:
         code, page = command("--reason", "An alarm.", "--endpoint", address(service))

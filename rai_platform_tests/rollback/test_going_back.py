@@ -68,6 +68,7 @@ def test_status_and_certificate_tell_what_was_gone_back_to(two: World) -> None:
     assert served.certificate == promotions(two)[0].body["certificate"]
 
 
+@pytest.mark.slow
 def test_what_was_never_measured_is_no_pass(two: World) -> None:
     two.write(
         "fair",
@@ -80,6 +81,7 @@ def test_what_was_never_measured_is_no_pass(two: World) -> None:
     assert "disparate_impact__home cannot be judged" in whys(done)["1"]
 
 
+@pytest.mark.slow
 def test_data_that_were_screened_by_other_rules_are_no_evidence(two: World) -> None:
     definition, home = two.model("fair"), two.home
     with home.ledger.read() as reader:
@@ -202,6 +204,7 @@ def test_a_rollback_to_what_was_never_promoted_puts_nothing_in_production(two: W
 # --- the registry ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_where_mlflow_does_not_answer_the_ledger_decides_and_the_alias_follows_later(two: World) -> None:
     silent = Home(dataclasses.replace(two.settings, tracking_uri=f"http://127.0.0.1:{free_port()}"))
     asked = RollbackRequest(reason="At night, with MLflow down.", actor="ada")
