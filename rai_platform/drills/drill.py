@@ -16,7 +16,7 @@ import pandas as pd
 
 from rai_platform.drills.incidents import Incident, Rows, Script, script
 from rai_platform.drills.traffic import Caller, drawn
-from rai_platform.errors import Unreachable, UnsuitableData
+from rai_platform.errors import BadInput, Unreachable, UnsuitableData
 from rai_platform.home import Home
 from rai_platform.monitoring.report import MonitoringReport
 from rai_platform.monitoring.telling import Message
@@ -31,6 +31,15 @@ from rai_platform.spec.reading import ModelDefinition
 
 SECONDS_TO_START = 30
 COPIED = ("ledger", "keys", "store", "mlflow")
+KEPT_ELSEWHERE = (
+    "RAI_LEDGER_URL",
+    "RAI_LEDGER_ANCHOR",
+    "RAI_STORE_URL",
+    "RAI_SIGNING_KEY",
+    "RAI_PUBLIC_KEY",
+    "MLFLOW_TRACKING_URI",
+)
+LEADING_OUT = ("RAI_ALERT_URLS", "RAI_SERVICE_URL", "RAI_PROTECTED_ATTRIBUTES")
 Tell = Callable[[str], None]
 
 
@@ -119,6 +128,7 @@ def run_drill(home: Home, definition: ModelDefinition, plan: Plan, *, folder: Pa
     Raises:
         UnknownModel: the ledger knows no model of that name.
         EvidenceMissing: nothing is in production, or it has no reference.
+        BadInput: part of production is kept outside of RAI_HOME.
         UnsuitableData: the model cannot be served, or the incident cannot happen to it.
         Unreachable: the service in the copy does not answer.
     """
@@ -242,14 +252,27 @@ def _with_labels_after(definition: ModelDefinition, plan: Plan) -> ModelSpec:
 
 
 def _copied(home: Home, folder: Path) -> Settings:
-    """The settings of a copy of what a home knows of production, without what was predicted in earnest."""
+    """The settings of a copy of what a home knows of production, without what was predicted in earnest.
+
+    Nothing that leads out of the copy is kept: no real person is told, and nothing real is written.
+
+    Raises:
+        BadInput: part of production is kept elsewhere, and would not be copied but written.
+    """
     source = home.settings
+    if elsewhere := [name for name in KEPT_ELSEWHERE if source.environment.get(name)]:
+        raise BadInput(
+            f"a drill copies what lies under RAI_HOME, and {', '.join(elsewhere)} keeps part of production elsewhere: drill in a "
+            "home that has all of it",
+            where=elsewhere[0],
+        )
     folder.mkdir(parents=True)
     for part in COPIED:
         if (source.home / part).exists():
             shutil.copytree(source.home / part, folder / part)
     _write_artifacts_into(folder, source)
-    return read_settings({**source.environment, "RAI_HOME": str(folder)}, working_folder=source.working_folder)
+    kept = {name: value for name, value in source.environment.items() if name not in LEADING_OUT}
+    return read_settings({**kept, "RAI_HOME": str(folder)}, working_folder=source.working_folder)
 
 
 def _write_artifacts_into(folder: Path, source: Settings) -> None:

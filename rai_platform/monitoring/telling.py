@@ -39,7 +39,7 @@ class Message:
     Attributes:
         told: which.
         title: in a line.
-        sentences: what moved, by how much, and how sure that is; the furthest first.
+        sentences: what moved, by how much, and how sure that is; what there is most evidence of first.
         advice: what to do.
     """
 

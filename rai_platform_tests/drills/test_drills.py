@@ -22,6 +22,7 @@ from rai_platform.pipeline.location import shared_resources
 from rai_platform.pipeline.monitoring import build_monitoring
 from rai_platform.pipeline.watching import acknowledge, look_at_production
 from rai_platform.serving.observed import read_observed
+from rai_platform.settings import read_settings
 from rai_platform_tests.world import World
 
 PLAN = Plan(days=6, people=400, begins=4, labels_after=1)
@@ -74,6 +75,34 @@ def test_production_itself_is_left_as_it_was(released_world: World, biased: tupl
     with released_world.home.ledger.read() as reader:
         assert not list(reader.entries(model="fair", kinds=["alert", "rollback", "rollback_failed"]))
     assert not released_world.settings.inference_log.exists()
+
+
+@pytest.mark.parametrize(
+    "variable", ["RAI_LEDGER_URL", "RAI_LEDGER_ANCHOR", "RAI_STORE_URL", "RAI_SIGNING_KEY", "MLFLOW_TRACKING_URI"]
+)
+def test_a_drill_that_would_write_into_production_is_refused(released: World, tmp_path: Path, variable: str) -> None:
+    default = {
+        "RAI_LEDGER_URL": released.settings.ledger_url,
+        "RAI_LEDGER_ANCHOR": released.settings.anchor_url,
+        "RAI_STORE_URL": released.settings.store_url,
+        "RAI_SIGNING_KEY": str(released.settings.signing_key),
+        "MLFLOW_TRACKING_URI": released.settings.tracking_uri,
+    }
+    home = Home(read_settings({**released.settings.environment, variable: default[variable]}))
+    with pytest.raises(BadInput, match=f"{variable} keeps part of production elsewhere"):
+        run_drill(home, released.model("fair"), PLAN, folder=tmp_path / "drill", tell=print)
+    assert not (tmp_path / "drill").exists()
+
+
+def test_a_drill_tells_nobody_and_knows_no_real_person(released: World, tmp_path: Path, inbox: str) -> None:
+    people = tmp_path / "people.db"
+    variables = {"RAI_ALERT_URLS": inbox, "RAI_PROTECTED_ATTRIBUTES": str(people)}
+    home = Home(read_settings({**released.settings.environment, **variables}))
+    plan = dataclasses.replace(PLAN, days=2, begins=1)
+    drill = run_drill(home, released.model("fair"), plan, folder=tmp_path / "drill", tell=lambda _: None)
+    assert drill.messages
+    assert Inbox.received == []
+    assert not people.exists()
 
 
 @pytest.mark.slow
