@@ -9,7 +9,7 @@ import socket
 import sys
 import warnings
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -24,6 +24,10 @@ from rai_platform.settings import (
     user_name,
 )
 from rai_platform.threads import share_cores
+
+if TYPE_CHECKING:
+    from rai_platform.home import Home
+    from rai_platform.spec.reading import ModelDefinition
 
 REFUSED = 3
 UNVERIFIED = 4
@@ -269,15 +273,12 @@ def monitor(
 
     from rai_platform.console.pages import show_rollback
     from rai_platform.console.watched import show_report
-    from rai_platform.home import Home, must_be_writable
     from rai_platform.monitoring.report import MonitoringReport
-    from rai_platform.pipeline.models import find_models
     from rai_platform.pipeline.watching import look_at_production
 
     settings, output = read_settings(), Output(as_json)
     with stdout_kept_clean():
-        must_be_writable(settings.home, where="RAI_HOME")
-        home, definition = Home(settings), find_models(settings).named(name)
+        home, definition = _opened(settings, name)
         looked = look_at_production(home, definition, now=home.clock(), endpoint=endpoint or settings.service_url)
     for kind in looked.not_told:
         output.told.print(line((f"an alert could not be sent: the service {kind} did not take it", "red")))
@@ -287,6 +288,8 @@ def monitor(
         show_report(output.page, looked.report)
         if looked.rolled_back is not None:
             show_rollback(output.page, looked.rolled_back)
+    if looked.rolled_back is not None and looked.rolled_back.unverified:
+        raise typer.Exit(UNVERIFIED)
     if any(alert.closed is None for alert in looked.report.alerts):
         raise typer.Exit(REFUSED)
 
@@ -313,8 +316,6 @@ def simulate(
     """Drill an incident: serve made-up people from a copy of production, watch it, and do what the policy says."""
     from rai_platform.console.drills import folder_for_drill, plan_of, show_drill
     from rai_platform.drills.drill import run_drill
-    from rai_platform.home import Home, must_be_writable
-    from rai_platform.pipeline.models import find_models
 
     settings, output = read_settings(), Output()
     plan = plan_of(
@@ -328,8 +329,7 @@ def simulate(
         seed=seed,
     )
     with stdout_kept_clean():
-        must_be_writable(settings.home, where="RAI_HOME")
-        definition, home = find_models(settings).named(name), Home(settings)
+        home, definition = _opened(settings, name)
         folder = folder_for_drill(settings, name, home.clock())
         drill = run_drill(home, definition, plan, folder=folder, tell=lambda told: output.told.print(line(told)))
     show_drill(output.page, drill)
@@ -346,14 +346,11 @@ def dashboard(
     as_json: Json = False,
 ) -> None:
     """Write one page of what became of the model in production: windows by group, versions, alerts and rollbacks."""
-    from rai_platform.home import Home, must_be_writable
-    from rai_platform.pipeline.models import find_models
     from rai_platform.pipeline.production_page import write_production_page
 
     settings, output = read_settings(), Output(as_json)
     with stdout_kept_clean():
-        must_be_writable(settings.home, where="RAI_HOME")
-        home, definition = Home(settings), find_models(settings).named(name)
+        home, definition = _opened(settings, name)
         file = write_production_page(home, definition, now=home.clock(), to=to)
     if as_json:
         output.json({"page": str(file)})
@@ -368,14 +365,11 @@ def acknowledge(
     about: Annotated[str | None, typer.Option(help="The alert's subject, where several are open.")] = None,
 ) -> None:
     """Say that what an open alert tells of is the new normal: the windows since then are what later ones are held against."""
-    from rai_platform.home import Home, must_be_writable
-    from rai_platform.pipeline.models import find_models
     from rai_platform.pipeline.watching import acknowledge as acknowledge_alert
 
     settings = read_settings()
     with stdout_kept_clean():
-        must_be_writable(settings.home, where="RAI_HOME")
-        home, definition = Home(settings), find_models(settings).named(name)
+        home, definition = _opened(settings, name)
         said = acknowledge_alert(home, definition, about=about, reason=reason, now=home.clock())
     Output().page.print(line(f"{said.about}: the windows {said.opened} to {said.until} are the new normal"))
 
@@ -560,6 +554,15 @@ def _run(definition: Any, settings: Settings, assets: tuple[str, ...], output: O
             output.page.print("[dim]look around: rai ui[/]")
     if refused:
         raise typer.Exit(REFUSED)
+
+
+def _opened(settings: Settings, name: str) -> "tuple[Home, ModelDefinition]":
+    """The home and a model of it."""
+    from rai_platform.home import Home, must_be_writable
+    from rai_platform.pipeline.models import find_models
+
+    must_be_writable(settings.home, where="RAI_HOME")
+    return Home(settings), find_models(settings).named(name)
 
 
 def _must_be_free(host: str, port: int, command: str) -> None:

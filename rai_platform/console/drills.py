@@ -40,12 +40,7 @@ def folder_for_drill(settings: Settings, name: str, now: datetime) -> Path:
 def show_drill(console: Console, drill: Drill) -> None:
     """What became of production, when, and who saw it; then the windows of what is in production at the end."""
     for done in drill.rollbacks:
-        now = f"version {done.production.version}" if done.production else "nothing"
-        left = f"version {done.left.version}" if done.left else "nothing"
-        told = {"rolled_back": f"went back from {left} to {now}", "withdrawn": f"{left} was withdrawn, nothing answers"}
-        console.print(
-            line((f"→ production {told.get(done.outcome, f'stays at {left}: there is nothing to go back to')}", "bold"))
-        )
+        console.print(line((f"→ {done.says}", "bold")))
         if done.seen is not None:
             colour = "green" if done.seen.verified else "red"
             seen = f"seen at the service after {done.seen.seconds:.2f} s: {(done.seen.digest or 'no model')[:16]}"

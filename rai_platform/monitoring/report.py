@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from rai_platform.monitoring.alarms import Alert
+from rai_platform.monitoring.alarms import Alert, Finding
 from rai_platform.monitoring.drift import Drift
 from rai_platform.monitoring.monitors import Share
+from rai_platform.spec.policy import ServiceLevel
 from rai_platform.spec.verdict import Interval
 from rai_platform.statistics.estimates import NormalEstimate, Proportion
 
@@ -98,3 +99,13 @@ class MonitoringReport:
     windows: tuple[WatchedWindow, ...]
     alerts: tuple[Alert, ...]
     skipped: int = 0
+
+    def findings(self, level: ServiceLevel, window: str) -> list[Finding]:
+        """What alerts that were open after a window had found by then that is about a service level."""
+        return [
+            finding
+            for alert in self.alerts
+            if alert.opened <= window and (alert.closed is None or window < alert.closed)
+            for finding in (*alert.findings, *alert.joined)
+            if finding.look.monitor.family == level and finding.window <= window
+        ]

@@ -9,7 +9,7 @@ from rai_platform.monitoring.alarms import Alert, Finding
 from rai_platform.monitoring.monitors import Share
 from rai_platform.monitoring.report import MonitoringReport
 
-Event = Literal["opened", "went on", "resolved", "acknowledged", "could not look"]
+Event = Literal["opened", "went on", "resolved", "acknowledged", "rolled back", "could not look"]
 MOST_FINDINGS = 8  # in one message
 
 
@@ -68,6 +68,23 @@ def could_not_look(model: str, version: str, model_digest: str, why: str, *, now
         title=f"{model}, version {version}: production could not be looked at",
         sentences=(why,),
         advice=f"The model goes on answering, and nobody watches. Try `rai monitor {model}`, and `rai doctor`.",
+    )
+
+
+def rolled_back(report: MonitoringReport, alert: Alert, *, says: str, trouble: tuple[str, ...]) -> Message:
+    """What the platform did by itself about an alert.
+
+    Args:
+        report: the look that found the alert.
+        alert: that the policy does not bear.
+        says: what became of production, in words.
+        trouble: what did not follow: the service, an alias; empty where all did.
+    """
+    return Message(
+        told=_told(report, alert, "rolled back", alert.opened),
+        title=f"{report.model}: {says}",
+        sentences=(f"{alert.about} changed in the window {alert.opened}, and the policy does not bear it", *trouble),
+        advice=f"See `rai status {report.model}` and `rai history {report.model}`.",
     )
 
 

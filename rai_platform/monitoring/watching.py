@@ -19,12 +19,13 @@ from rai_platform.fairness.rates import (
     group_rates,
 )
 from rai_platform.monitoring.alarms import Alert, Detector, Subject
+from rai_platform.monitoring.cuts import Cut, cut, name_of
 from rai_platform.monitoring.drift import measure_drift
 from rai_platform.monitoring.monitors import Look, Monitor, Share, Tolerances, looks
 from rai_platform.monitoring.outcomes import NOBODY_KNOWS, Numbers
 from rai_platform.monitoring.report import Maturity, MonitoringReport, Rates, WatchedDisparity, WatchedWindow
 from rai_platform.monitoring.windows import ALL, SCORE, Predicted, Reference, Window, count_window
-from rai_platform.spec.monitoring import LENGTHS, Monitoring, WindowSize, duration
+from rai_platform.spec.monitoring import Monitoring, duration
 from rai_platform.statistics.estimates import Proportion
 
 OF_LABELS = (ACCURACY, TRUE_POSITIVE_RATE, FALSE_POSITIVE_RATE, PRECISION)
@@ -33,7 +34,6 @@ WATCHED = tuple(
 )
 NEED_LABELS = ("equalized_odds_difference",)
 SELECTIVE = 0.2  # of labelled shares of those selected and not: from here on labels tell of one of them alone
-MONDAY = datetime(1970, 1, 5, tzinfo=UTC)  # weeks begin on it
 PRIOR = 1.0  # row that a bin of the reference adds to its label rate, at the rate of all
 
 
@@ -67,23 +67,6 @@ class Acknowledged:
     until: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cut:
-    """The predictions of one window, or of several in a row that are too small by themselves.
-
-    Attributes:
-        start: of the window.
-        end: excluded.
-        rows: which predictions are in it, as a mask.
-        joined: how many windows it is more than one.
-    """
-
-    start: datetime
-    end: datetime
-    rows: pl.Series
-    joined: int
-
-
 def watch(
     predicted: Predicted,
     recorded_at: pl.Series,
@@ -109,7 +92,7 @@ def watch(
     """
     cuts = list(cut(recorded_at, settings.window, least=settings.minimum_rows, now=now))
     counted = [
-        (each, count_window(predicted.where(each.rows), reference, name=name_of(each.start, settings.window)))
+        (each, count_window(predicted.take(each.rows), reference, name=name_of(each.start, settings.window)))
         for each in cuts
     ]
     maturity = [_maturity(window, each.end, settings, now) for each, window in counted]
@@ -121,42 +104,12 @@ def watch(
         reference=reference.says,
         made_at=now.astimezone(UTC).isoformat(timespec="seconds"),
         windows=tuple(
-            _told(each, window, reference, versions.filter(each.rows), state, early, late)
+            _told(each, window, reference, versions.gather(each.rows), state, early, late)
             for (each, window), state in zip(counted, maturity, strict=True)
         ),
         alerts=tuple(sorted((*early.alerts, *late.alerts), key=lambda alert: alert.opened)),
         skipped=sum(each.joined for each in cuts),
     )
-
-
-# --- windows ---------------------------------------------------------------------------------------------------------------
-
-
-def cut(recorded_at: pl.Series, size: WindowSize, *, least: int, now: datetime) -> Iterator[Cut]:
-    """Windows that are over, in the order of time; one with fewer predictions than ``least`` is counted with the next."""
-    length = LENGTHS[size]
-    epoch = int(MONDAY.timestamp())
-    seconds = recorded_at.dt.epoch("s")
-    place = (seconds - epoch) // int(length.total_seconds())
-    begun: int | None = None
-    joined = 0
-    mask = pl.Series([False], dtype=pl.Boolean).new_from_index(0, len(place))
-    for number in place.unique().sort().to_list():
-        start = MONDAY + number * length
-        if start + length > now:
-            break
-        mask = mask | (place == number)
-        begun = number if begun is None else begun
-        if int(mask.sum()) >= least:
-            yield Cut(start=MONDAY + begun * length, end=start + length, rows=mask, joined=joined)
-            begun, joined, mask = None, 0, mask & False
-        else:
-            joined += 1
-
-
-def name_of(start: datetime, size: WindowSize) -> str:
-    """The name of the window that begins at a time, in the order of time where sorted."""
-    return start.strftime("%Y-%m-%dT%H" if size == "hour" else "%Y-%m-%d")
 
 
 def _maturity(window: Window, end: datetime, settings: Monitoring, now: datetime) -> Maturity:

@@ -80,20 +80,20 @@ class Predicted:
     decision: pl.Series
     label: pl.Series
 
-    def where(self, mask: pl.Series) -> Self:
-        """Some of the rows."""
+    def take(self, rows: pl.Series) -> Self:
+        """The rows at some places."""
         return type(self)(
-            features=_filtered(self.features, mask),
-            groups=_filtered(self.groups, mask),
-            score=self.score.filter(mask),
-            decision=self.decision.filter(mask),
-            label=self.label.filter(mask),
+            features=_taken(self.features, rows),
+            groups=_taken(self.groups, rows),
+            score=self.score.gather(rows),
+            decision=self.decision.gather(rows),
+            label=self.label.gather(rows),
         )
 
 
-def _filtered(table: pl.DataFrame, mask: pl.Series) -> pl.DataFrame:
-    """Some of the rows; a table without columns has none to choose from."""
-    return table.filter(mask) if table.width else table
+def _taken(table: pl.DataFrame, rows: pl.Series) -> pl.DataFrame:
+    """The rows at some places; a table without columns has none to choose from."""
+    return table[rows] if table.width else table
 
 
 def reference_of(predicted: Predicted, *, kinds: Mapping[str, str], says: str) -> Reference:

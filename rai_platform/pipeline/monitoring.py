@@ -131,7 +131,7 @@ def _monitoring_report(definition: ModelDefinition) -> dg.AssetsDefinition:
         output_required=False,
     )
     def monitoring_report(context: dg.AssetExecutionContext) -> Iterator[Any]:
-        from rai_platform.monitoring.watching import name_of
+        from rai_platform.monitoring.cuts import name_of
         from rai_platform.pipeline.watching import look_at_production
 
         home: Home = context.resources.home
@@ -170,13 +170,7 @@ def _result(
         )
     if level in LATE and window.maturity != "mature":
         return _could_not_look(check, f"labels are known for {window.labelled:.0%} of the predictions of {name}")
-    against = [
-        finding
-        for alert in report.alerts
-        if alert.opened <= name and (alert.closed is None or name < alert.closed)
-        for finding in (*alert.findings, *alert.joined)
-        if finding.look.monitor.family == level and finding.window <= name
-    ]
+    against = report.findings(level, name)
     told = list(dict.fromkeys(f"since {each.window}: {sentence(each)}" for each in against))[:MOST_ROWS]
     return dg.AssetCheckResult(
         check_name=check,

@@ -13,7 +13,7 @@ from rai_platform.home import Home
 from rai_platform.monitoring.notifying import deliver, services_of
 from rai_platform.monitoring.predicted import observed_predictions
 from rai_platform.monitoring.report import MonitoringReport
-from rai_platform.monitoring.telling import Message, Told, could_not_look, new_messages, sentence
+from rai_platform.monitoring.telling import Message, Told, could_not_look, new_messages, rolled_back, sentence
 from rai_platform.monitoring.watching import Acknowledged, Watched, watch
 from rai_platform.monitoring.windows import Reference
 from rai_platform.pipeline.values import MONITORING_REFERENCE
@@ -77,11 +77,12 @@ def look_at_production(
         raise UnsuitableData(f"production could not be looked at: {why}", where=definition.name) from error
     messages = new_messages(report, _recorded(home, production))
     not_told = _tell(home, definition.name, messages)
+    done, told = _rolled_back(home, definition, production, report, endpoint=endpoint)
     return Looked(
-        rolled_back=_rolled_back(home, definition, production, report, endpoint=endpoint),
+        rolled_back=done,
         report=report,
-        messages=tuple(messages),
-        not_told=not_told,
+        messages=(*messages, *told),
+        not_told=tuple(dict.fromkeys((*not_told, *_tell(home, definition.name, told)))),
     )
 
 
@@ -104,8 +105,8 @@ def _tell(home: Home, name: str, messages: Sequence[Message]) -> tuple[str, ...]
 
 def _rolled_back(
     home: Home, definition: ModelDefinition, production: Production, report: MonitoringReport, *, endpoint: str | None
-) -> RolledBack | None:
-    """Goes back once for an open alert that the policy does not bear.
+) -> tuple[RolledBack | None, list[Message]]:
+    """Goes back once for an open alert that the policy does not bear, and what is to be told of it.
 
     What was tried already is on record: a look that was cut short is made up for by the next one.
     """
@@ -126,8 +127,10 @@ def _rolled_back(
             by="policy",
             breach={**breach, "findings": [sentence(each) for each in findings]},
         )
-        return roll_back(home, definition, request, endpoint=endpoint)
-    return None
+        done = roll_back(home, definition, request, endpoint=endpoint)
+        trouble = tuple(each for each in (done.seen and done.seen.problem, done.alias) if each)
+        return done, [rolled_back(report, alert, says=done.says, trouble=trouble)]
+    return None, []
 
 
 def _same(breach: dict[str, Any], recorded: dict[str, Any] | None) -> bool:

@@ -55,6 +55,17 @@ class RolledBack:
         return self.outcome != "kept"
 
     @property
+    def says(self) -> str:
+        """What became of production, in words."""
+        left = "nothing" if self.left is None else f"version {self.left.version}"
+        if self.outcome == "withdrawn":
+            return f"{left} was withdrawn, and nothing answers"
+        if self.outcome == "kept" or self.production is None:
+            return f"production stays at {left}: there is nothing to go back to"
+        seen = ", and the service was not seen to follow" if self.unverified else ""
+        return f"production went back from {left} to version {self.production.version}{seen}"
+
+    @property
     def unverified(self) -> bool:
         """Whether a service was asked and was not seen to follow."""
         return self.seen is not None and not self.seen.verified

@@ -137,6 +137,8 @@ def test_the_policy_goes_back_from_a_version_that_is_unfair_in_production(releas
     assert back.seen.verified
     assert back.seen.digest == back.production.model_digest
     assert back.seen.seconds < 10
+    (told,) = (message for message in drill.messages if message.told.event == "rolled back")
+    assert told.title == "fair: production went back from version 2 to version 1"
     assert drill.report.version == "1"
     assert drill.report.alerts == (), "what went wrong was the newer version's alone"
 
@@ -180,14 +182,21 @@ def then(biased: tuple[Drill, list[str]]) -> datetime:
     return biased[0].began + timedelta(days=PLAN.days)
 
 
-def test_with_nothing_to_go_back_to_that_is_told_and_on_record_once(troubled: World, then: datetime) -> None:
+def test_with_nothing_to_go_back_to_that_is_told_and_on_record_once(
+    troubled: World, inbox: str, then: datetime
+) -> None:
+    home = Home(dataclasses.replace(troubled.settings, alert_urls=(inbox,)))
     fair = troubled.model("fair")
     rule = fair.policy.rollback.model_copy(update={"on": ("prediction",)})
     definition = dataclasses.replace(fair, policy=fair.policy.model_copy(update={"rollback": rule}))
-    first = look_at_production(troubled.home, definition, now=then)
+    first = look_at_production(home, definition, now=then)
     assert first.rolled_back is not None
     assert (first.rolled_back.outcome, first.rolled_back.passed_over) == ("kept", ())
-    assert look_at_production(troubled.home, definition, now=then).rolled_back is None
+    title = "fair: production stays at version 1: there is nothing to go back to"
+    assert [each["title"] for each in Inbox.received if each["title"].startswith("fair: ")] == [title]
+    assert [message.title for message in first.messages if message.told.event == "rolled back"] == [title]
+    again = look_at_production(home, definition, now=then)
+    assert (again.rolled_back, again.messages) == (None, ())
     with troubled.home.ledger.read() as reader:
         (entry,) = reader.entries(model="fair", kinds=["rollback_failed"])
     assert entry.body["by"] == "policy"

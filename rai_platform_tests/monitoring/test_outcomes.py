@@ -22,7 +22,9 @@ def rows(n: int = 4000, *, seed: int = 0, labelled: float = 1.0) -> pl.DataFrame
             "score": score,
             "bin": (score * 100).astype("int64").clip(0, 99),
             "decision": (score >= 0.5).astype("int64"),
-            "label": pl.Series([int(value) if told else None for value, told in zip(label, known, strict=True)]),
+            "label": pl.Series(
+                [int(value) if told else None for value, told in zip(label, known, strict=True)], dtype=pl.Int64
+            ),
             "sex": pl.Series(rng.choice(["female", "male", ""], size=n, p=[0.5, 0.45, 0.05])).replace("", None),
         }
     )

@@ -6,10 +6,13 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
+from rai_platform.monitoring.cuts import cut, name_of
 from rai_platform.monitoring.report import MonitoringReport
-from rai_platform.monitoring.watching import Acknowledged, Watched, cut, label_rates, name_of, watch
+from rai_platform.monitoring.watching import Acknowledged, Watched, label_rates, watch
 from rai_platform.spec.monitoring import Monitoring, duration
 from rai_platform_tests.monitoring.test_alarms import REFERENCE, as_predicted, people
 
@@ -53,16 +56,38 @@ def test_hours_and_weeks_are_windows_too(size: Any, names: list[str]) -> None:
     times = pl.Series([BEGIN, BEGIN + step - timedelta(seconds=1), BEGIN + step, BEGIN + 2 * step])
     found = list(cut(times, size, least=1, now=BEGIN + 2 * step))
     assert [name_of(each.start, size) for each in found] == names
-    assert [int(each.rows.sum()) for each in found] == [2, 1]
+    assert [len(each.rows) for each in found] == [2, 1]
 
 
 def test_a_window_with_too_few_predictions_is_counted_with_the_next() -> None:
     times = pl.Series([BEGIN, *[BEGIN + DAY] * 3, *[BEGIN + 2 * DAY] * 5, BEGIN + 3 * DAY])
     found = list(cut(times, "day", least=4, now=BEGIN + 4 * DAY))
-    assert [(each.start, each.end, int(each.rows.sum()), each.joined) for each in found] == [
+    assert [(each.start, each.end, len(each.rows), each.joined) for each in found] == [
         (BEGIN, BEGIN + 2 * DAY, 4, 1),
         (BEGIN + 2 * DAY, BEGIN + 3 * DAY, 5, 0),
     ]
+
+
+@given(
+    hours=st.lists(st.integers(0, 200), max_size=40),
+    least=st.integers(1, 6),
+    size=st.sampled_from(["hour", "day", "week"]),
+)
+def test_every_prediction_of_a_window_that_is_over_is_in_one_of_them_unless_too_few_are_left(
+    hours: list[int], least: int, size: Any
+) -> None:
+    times, now = [BEGIN + hour * timedelta(hours=1) for hour in hours], BEGIN + 150 * timedelta(hours=1)
+    found = list(cut(pl.Series(times, dtype=pl.Datetime("us", "UTC")), size, least=least, now=now))
+    placed = [row for each in found for row in each.rows.to_list()]
+    assert len(set(placed)) == len(placed)
+    for each in found:
+        assert len(each.rows) >= least
+        assert all(each.start <= times[row] < each.end <= now for row in each.rows.to_list())
+    last = found[-1].end if found else BEGIN
+    over = now.replace(hour=0, minute=0) if size != "hour" else now
+    over = BEGIN + (over - BEGIN) // timedelta(weeks=1) * timedelta(weeks=1) if size == "week" else over
+    assert {row for row, time in enumerate(times) if time < last} == set(placed)
+    assert sum(last <= time < over for time in times) < least
 
 
 def without_labels(share: float) -> Any:
