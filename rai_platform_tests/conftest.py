@@ -2,16 +2,19 @@
 
 import os
 from collections import OrderedDict
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 
+from rai_platform.cli import execute
 from rai_platform.spec.model import ASSETS
 from rai_platform.threads import share_cores
+from rai_platform_tests.chromium import chromium
 from rai_platform_tests.public_data import read_adult, read_compas, read_german
-from rai_platform_tests.world import World, told, unfair_data
+from rai_platform_tests.world import Command, World, told, unfair_data
 
 share_cores()
 PROJECT = Path(__file__).parent.parent
@@ -107,3 +110,32 @@ def adult(real_data: Path) -> pd.DataFrame:
 def german(real_data: Path) -> pd.DataFrame:
     """German Credit."""
     return read_german(real_data)
+
+
+@pytest.fixture
+def rai(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[[World], Command]:
+    """Runs a command in a world; gives exit code, stdout and stderr."""
+
+    def in_world(world: World) -> Command:
+        monkeypatch.setenv("RAI_HOME", str(world.folder / "home"))
+        monkeypatch.setenv("RAI_MODELS", str(world.folder / "models"))
+        monkeypatch.setenv("DAGSTER_HOME", str(world.folder / "home" / "dagster"))
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", "")
+        monkeypatch.chdir(world.folder)
+
+        def command(*arguments: str) -> tuple[int, str, str]:
+            capfd.readouterr()
+            code = execute(list(arguments))
+            written = capfd.readouterr()
+            return code, written.out, written.err
+
+        return command
+
+    return in_world
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Headless Chromium."""
+    with chromium() as opened:
+        yield opened

@@ -11,13 +11,10 @@ import jsonschema
 import pytest
 import yaml
 
-from rai_platform.cli import execute
 from rai_platform.data.generators import lending
 from rai_platform.pipeline.models import register
 from rai_platform.spec.reading import COMPONENT_TYPE
-from rai_platform_tests.world import World, lending_attributes
-
-Command = Callable[..., tuple[int, str, str]]
+from rai_platform_tests.world import Command, World, lending_attributes
 
 NUMBER_OR_NULL = {"type": ["number", "null"]}
 DIGEST = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
@@ -76,28 +73,6 @@ STATUS = {
         },
     },
 }
-
-
-@pytest.fixture
-def rai(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[[World], Command]:
-    """Runs a command in a world; gives exit code, stdout and stderr."""
-
-    def in_world(world: World) -> Command:
-        monkeypatch.setenv("RAI_HOME", str(world.folder / "home"))
-        monkeypatch.setenv("RAI_MODELS", str(world.folder / "models"))
-        monkeypatch.setenv("DAGSTER_HOME", str(world.folder / "home" / "dagster"))
-        monkeypatch.setenv("MLFLOW_TRACKING_URI", "")
-        monkeypatch.chdir(world.folder)
-
-        def command(*arguments: str) -> tuple[int, str, str]:
-            capfd.readouterr()
-            code = execute(list(arguments))
-            written = capfd.readouterr()
-            return code, written.out, written.err
-
-        return command
-
-    return in_world
 
 
 def write_spec(path: Path, **attributes: Any) -> Path:

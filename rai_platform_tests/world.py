@@ -3,7 +3,7 @@
 import os
 import shutil
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from rai_platform.settings import Settings, read_settings
 from rai_platform.spec.reading import COMPONENT_TYPE, ModelDefinition
 
 Replacement = dg.AssetsDefinition
+Command = Callable[..., tuple[int, str, str]]  # `rai` in a world: exit code, stdout and stderr
 
 
 @dataclass(frozen=True)

@@ -46,6 +46,7 @@ def show_drill(console: Console, drill: Drill) -> None:
             seen = f"seen at the service after {done.seen.seconds:.2f} s: {(done.seen.digest or 'no model')[:16]}"
             console.print(line((f"  {'✓' if done.seen.verified else '✗'} {done.seen.problem or seen}", colour)))
     show_report(console, drill.report)
+    console.print(line(f"the page of production: {drill.page}"))
     console.print(line((f"the drill's own home, with its log and ledger: {drill.home}", "dim")))
 
 

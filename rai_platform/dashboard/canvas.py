@@ -72,9 +72,9 @@ def _at_the_times_of(history: ProductionHistory, axis: Axes) -> None:
     start, end = history.time or (history.made_at - timedelta(days=1), history.made_at)
     margin = (end - start) * 0.02
     axis.set_xlim(number_of(start - margin), number_of(end + margin))
-    locator = AutoDateLocator(minticks=3, maxticks=6, tz=UTC)  # type: ignore[no-untyped-call]
+    locator = AutoDateLocator(minticks=3, maxticks=6, tz=UTC)  # type: ignore[no-untyped-call]  # of matplotlib
     axis.xaxis.set_major_locator(locator)
-    axis.xaxis.set_major_formatter(ConciseDateFormatter(locator, tz=UTC))  # type: ignore[no-untyped-call]
+    axis.xaxis.set_major_formatter(ConciseDateFormatter(locator, tz=UTC))  # type: ignore[no-untyped-call]  # of matplotlib
 
 
 def _inside(history: ProductionHistory) -> list[Change]:
@@ -131,4 +131,4 @@ def _fitting(version: str, inches: float) -> str:
 
 def number_of(moment: datetime) -> float:
     """A time as the axis has it."""
-    return float(date2num(moment))  # type: ignore[no-untyped-call]
+    return float(date2num(moment))  # type: ignore[no-untyped-call]  # of matplotlib

@@ -20,6 +20,7 @@ from rai_platform.errors import BadInput, Unreachable, UnsuitableData
 from rai_platform.home import Home
 from rai_platform.monitoring.report import MonitoringReport
 from rai_platform.monitoring.telling import Message
+from rai_platform.pipeline.production_page import write_production_page
 from rai_platform.pipeline.watching import look_at_production, read_reference
 from rai_platform.rollback.rolling import RolledBack
 from rai_platform.serving.protected import write_groups
@@ -91,6 +92,7 @@ class Drill:
         report: the last look.
         messages: every event of every alert, in order.
         rollbacks: that were made, in order.
+        page: of what became of production, as HTML.
     """
 
     home: Path
@@ -99,6 +101,7 @@ class Drill:
     report: MonitoringReport
     messages: tuple[Message, ...]
     rollbacks: tuple[RolledBack, ...]
+    page: Path
 
 
 @dataclass(slots=True)
@@ -179,6 +182,7 @@ def run_drill(home: Home, definition: ModelDefinition, plan: Plan, *, folder: Pa
         report=looked.report,
         messages=tuple(messages),
         rollbacks=tuple(rollbacks),
+        page=write_production_page(copy, watched, now=clock.now),
     )
 
 

@@ -153,7 +153,7 @@ class Detector:
         told = self.open.told
         if self._since_told > COOL_DOWN:
             told, self._since_told = (*told, window), 0
-        self._change(joined=(*self.open.joined, *found), told=told)
+        self.alerts[-1] = replace(self.open, joined=(*self.open.joined, *found), told=told)
 
     def _settle(self, window: str, looks: Mapping[Monitor, Look]) -> None:
         for monitor, raised in self._raised.items():
@@ -164,10 +164,7 @@ class Detector:
 
     def _end(self, window: str, ending: Ending) -> Alert:
         self._raised.clear()
-        return self._change(closed=window, ending=ending)
-
-    def _change(self, **changes: object) -> Alert:
-        self.alerts[-1] = replace(self.alerts[-1], **changes)  # type: ignore[arg-type]  # names of its own fields
+        self.alerts[-1] = replace(self.alerts[-1], closed=window, ending=ending)
         return self.alerts[-1]
 
 

@@ -5,15 +5,9 @@ from typing import Any
 
 import pytest
 
-from rai_platform_tests.chromium import Window, chromium, window
+from rai_platform_tests.chromium import Window, window
 from rai_platform_tests.servers import Pages, dagster_pages
 from rai_platform_tests.world import World
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium() as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")

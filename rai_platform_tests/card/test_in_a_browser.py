@@ -1,6 +1,5 @@
 """The page in Chromium: it asks nobody for anything, runs nothing, and fits a phone."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +10,8 @@ from rai_platform.card.rendering import render_html
 from rai_platform_tests.card import made
 from rai_platform_tests.card.cards import HOSTILE
 from rai_platform_tests.card.made import WOMEN
-from rai_platform_tests.chromium import chromium
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium() as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")

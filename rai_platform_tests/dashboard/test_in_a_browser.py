@@ -1,22 +1,15 @@
 """The page on a screen, on a phone, in the dark and on paper."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from rai_platform.dashboard.rendering import render_page
-from rai_platform_tests.chromium import chromium, window
+from rai_platform_tests.chromium import window
 from rai_platform_tests.dashboard.histories import gone_back
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium() as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")

@@ -70,6 +70,14 @@ def test_every_answer_is_on_record_with_its_label_and_its_group(biased: tuple[Dr
     assert {window.maturity for window in drill.report.windows[:-1]} == {"mature"}
 
 
+def test_the_page_of_the_drill_shows_the_alert(biased: tuple[Drill, list[str]]) -> None:
+    drill, _ = biased
+    page = drill.page.read_text(encoding="utf-8")
+    assert drill.page.is_relative_to(drill.home)
+    assert "Data and predictions" in page
+    assert drill.report.alerts[0].opened in page
+
+
 def test_production_itself_is_left_as_it_was(released_world: World, biased: tuple[Drill, list[str]]) -> None:
     assert biased[0].messages
     with released_world.home.ledger.read() as reader:

@@ -10,13 +10,11 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from rai_platform.cli import execute
 from rai_platform.serving.inference_log import InferenceLog, read_predictions
 from rai_platform.serving.observed import read_observed
 from rai_platform_tests.serving.test_inference_log import row
-from rai_platform_tests.world import World
+from rai_platform_tests.world import Command, World
 
-Rai = Callable[..., tuple[int, str, str]]
 TODAY = datetime.now(UTC)
 
 
@@ -31,23 +29,12 @@ def world(released: World) -> World:
 
 
 @pytest.fixture
-def rai(world: World, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Rai:
-    """Runs a command in the world; gives exit code, stdout and stderr."""
-    monkeypatch.setenv("RAI_HOME", str(world.settings.home))
-    monkeypatch.setenv("RAI_MODELS", str(world.settings.models))
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "")
-    monkeypatch.chdir(world.folder)
-
-    def command(*arguments: str) -> tuple[int, str, str]:
-        capfd.readouterr()
-        code = execute(list(arguments))
-        written = capfd.readouterr()
-        return code, written.out, written.err
-
-    return command
+def rai(world: World, rai: Callable[[World], Command]) -> Command:
+    """Runs a command in the world."""
+    return rai(world)
 
 
-def test_labels_and_groups_reach_what_monitoring_reads(world: World, rai: Rai) -> None:
+def test_labels_and_groups_reach_what_monitoring_reads(world: World, rai: Command) -> None:
     (world.folder / "labels.csv").write_text("id,label,observed_at\nn-0,1,2026-01-01T12:00Z\nn-1,0,\n")
     assert rai("labels", "fair", "labels.csv")[:2] == (0, "recorded 2, repeated 0, corrected 0\n")
     (world.folder / "labels.jsonl").write_text('{"key": "k0", "label": 0}\n{"key": "k1", "label": 0}\n')
@@ -79,7 +66,7 @@ def test_labels_and_groups_reach_what_monitoring_reads(world: World, rai: Rai) -
     ],
 )  # fmt: skip
 def test_what_cannot_be_used_is_told_in_a_sentence_and_nothing_is_recorded(
-    world: World, rai: Rai, arguments: tuple[str, ...], content: str, code: int, said: str
+    world: World, rai: Command, arguments: tuple[str, ...], content: str, code: int, said: str
 ) -> None:
     (world.folder / "f.csv").write_text(content)
     got, out, err = rai(*arguments)
@@ -90,7 +77,7 @@ def test_what_cannot_be_used_is_told_in_a_sentence_and_nothing_is_recorded(
     assert not world.settings.protected_attributes.exists()
 
 
-def test_the_log_is_written_as_parquet_by_day(rai: Rai) -> None:
+def test_the_log_is_written_as_parquet_by_day(rai: Command) -> None:
     code, out, _ = rai("log", "export", "fair", "--to", "out", "--json")
     told = json.loads(out)
     assert (code, [each["predictions"] for each in told]) == (0, [1, 3])
@@ -104,7 +91,7 @@ def test_the_log_is_written_as_parquet_by_day(rai: Rai) -> None:
 
 
 def test_old_predictions_are_forgotten_only_where_somebody_says_so(
-    world: World, rai: Rai, monkeypatch: pytest.MonkeyPatch
+    world: World, rai: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO())
     code, _, err = rai("log", "forget", "fair", "--older-than", "90d")
@@ -120,7 +107,7 @@ def test_old_predictions_are_forgotten_only_where_somebody_says_so(
 
 @pytest.mark.parametrize(("typed", "code", "left"), [("n\n", 130, 4), ("y\n", 0, 3)])
 def test_a_person_is_asked_before(
-    world: World, rai: Rai, monkeypatch: pytest.MonkeyPatch, typed: str, code: int, left: int
+    world: World, rai: Command, monkeypatch: pytest.MonkeyPatch, typed: str, code: int, left: int
 ) -> None:
     class Terminal(io.StringIO):
         def isatty(self) -> bool:
