@@ -20,6 +20,7 @@ class Limits:
     content_bytes: int = 1024 * 1024
     waiting_requests: int = 256
     seconds_to_send: float = 30
+    seconds_to_answer: float = 30
 
 
 def parse(content: bytes) -> dict[str, Any]:

@@ -4,8 +4,10 @@ import itertools
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from rai_platform.data.columns import LARGEST_NUMBER, cell_text
@@ -82,9 +84,16 @@ class FieldRule:
 
 @dataclass(frozen=True, slots=True)
 class InputRules:
-    """What a model asks of the rows of a request."""
+    """What a model asks of the rows of a request.
+
+    Attributes:
+        fields: a rule for every feature.
+        tells_whole_numbers: whether a column of whole numbers is a table's int64; where the platform's own preprocessing makes
+            numbers of 64 bits of every column, it is not.
+    """
 
     fields: tuple[FieldRule, ...]
+    tells_whole_numbers: bool = True
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -125,9 +134,26 @@ class InputRules:
             raise _refusal(problems[:MOST_DETAILS])
         return rows
 
+    def types(self, rows: Sequence[Mapping[str, Value]]) -> tuple[bool, ...]:
+        """Which columns ``frame`` makes int64; rows are not the same in one table with others of which that differs."""
+        if not self.tells_whole_numbers:
+            return ()
+        return tuple(_is_whole([row[field.name] for row in rows]) for field in self.fields if field.kind == "number")
+
     def frame(self, rows: Sequence[Mapping[str, Value]]) -> pd.DataFrame:
         """Rows that were read, as a table (rows, features) with the types that training data have."""
-        return pd.DataFrame({field.name: _column(field, [row[field.name] for row in rows]) for field in self.fields})
+        return pd.DataFrame(
+            {field.name: self._column(field, [row[field.name] for row in rows]) for field in self.fields}
+        )
+
+    def _column(self, field: FieldRule, values: list[Value]) -> npt.NDArray[Any]:
+        if field.kind == "number":
+            if self.tells_whole_numbers and _is_whole(values):
+                return np.array(values, dtype="int64")
+            return np.array([np.nan if value is None else value for value in values], dtype="float64")
+        column = np.empty(len(values), dtype=object)
+        column[:] = values
+        return column
 
 
 def compile_rules(candidate: Candidate, model: TrainedModel) -> InputRules:
@@ -136,7 +162,8 @@ def compile_rules(candidate: Candidate, model: TrainedModel) -> InputRules:
     incomplete = {column.name for column in report.columns if column.missing_rate > 0} if report else set()
     categories = known_categories(model.parts[PREPROCESSING]) if PREPROCESSING in model.parts else {}
     return InputRules(
-        tuple(
+        tells_whole_numbers=PREPROCESSING not in model.parts,
+        fields=tuple(
             FieldRule(
                 name=feature.name,
                 kind=feature.kind,
@@ -144,7 +171,7 @@ def compile_rules(candidate: Candidate, model: TrainedModel) -> InputRules:
                 categories=categories.get(feature.name),
             )
             for feature in model.manifest.features
-        )
+        ),
     )
 
 
@@ -157,13 +184,8 @@ def shown(value: object) -> str:
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
 
 
-def _column(field: FieldRule, values: list[Value]) -> pd.Series:
-    if field.kind != "number":
-        return pd.Series(values, dtype=object)
-    whole = all(isinstance(value, int) and -(2**63) <= value < 2**63 for value in values)
-    if whole:
-        return pd.Series(values, dtype="int64")
-    return pd.Series([np.nan if value is None else float(value) for value in values], dtype="float64")
+def _is_whole(values: Sequence[Value]) -> bool:
+    return all(isinstance(value, int) and -(2**63) <= value < 2**63 for value in values)
 
 
 def _problem(row: int, field: str | None, expected: str, got: str) -> dict[str, object]:

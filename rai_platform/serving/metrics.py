@@ -18,8 +18,8 @@ class Metrics:
 
     Attributes:
         predictions: that are on disk.
-        scoring: seconds that the model took for a request.
-        recording: seconds until the predictions of a request were on disk.
+        scoring: seconds that the model took for requests that were scored together.
+        recording: seconds until their predictions were on disk.
     """
 
     def __init__(self) -> None:
@@ -29,11 +29,14 @@ class Metrics:
         )
         self.predictions = Counter("rai_predictions", "Predictions that were recorded.", registry=self._registry)
         self.scoring = Histogram(
-            "rai_scoring_seconds", "Seconds to score a request.", registry=self._registry, buckets=SECONDS
+            "rai_scoring_seconds",
+            "Seconds to score requests, those together that waited together.",
+            registry=self._registry,
+            buckets=SECONDS,
         )
         self.recording = Histogram(
             "rai_recording_seconds",
-            "Seconds until a request's predictions were on disk.",
+            "Seconds until the predictions of requests were on disk, those together that waited together.",
             registry=self._registry,
             buckets=SECONDS,
         )

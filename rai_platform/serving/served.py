@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from rai_platform.errors import EvidenceMissing, TamperedArtifact, UnknownModel, UnsuitableData, Withdrawn
 from rai_platform.release.records import Production, read_change, read_production
+from rai_platform.serving.encoding import Encoding, compile_encoding
 from rai_platform.serving.inputs import InputRules, Value, compile_rules
 from rai_platform.serving.labels import LabelRules, compile_label_rules
 from rai_platform.training.candidate import Candidate
@@ -28,12 +29,14 @@ class ServedModel:
         model: what was promoted.
         rules: what it asks of a row.
         labels: that its target has.
+        encoding: its preprocessing, compiled; None where that is not to be had.
     """
 
     production: Production
     model: TrainedModel
     rules: InputRules
     labels: LabelRules
+    encoding: Encoding | None = None
 
     @property
     def told(self) -> dict[str, str]:
@@ -59,15 +62,23 @@ class ServedModel:
             UnscorableRows: the model refuses the rows.
             UnsuitableData: its thresholds differ by group, and a row is of a group that it does not know.
         """
-        frame, manifest = self.rules.frame(rows), self.model.manifest
+        model, manifest = self.model, self.model.manifest
         if manifest.classes:
-            chances = self.model.probabilities(frame)
+            chances = model.probabilities_encoded(self._encoded(rows))
             return [
                 (float(row[place]), manifest.classes[place])
                 for row, place in zip(chances, chances.argmax(axis=1), strict=True)
             ]
-        scores, decisions = self.model.score_and_decide(frame, frame if manifest.group_features else None)
-        return [(float(score), int(decision)) for score, decision in zip(scores, decisions, strict=True)]
+        if model.one_threshold is not None:
+            scores = model.score_encoded(self._encoded(rows))
+            decisions = (scores >= model.one_threshold).astype("int8")
+        else:
+            frame = self.rules.frame(rows)
+            scores, decisions = model.score_and_decide(frame, frame if manifest.group_features else None)
+        return list(zip(scores.tolist(), decisions.tolist(), strict=True))
+
+    def _encoded(self, rows: Sequence[Mapping[str, Value]]) -> Any:
+        return self.model.encode(self.rules.frame(rows)) if self.encoding is None else self.encoding.encode(rows)
 
 
 def find_production(home: "Home", name: str) -> Production:
@@ -118,7 +129,9 @@ def load_served(home: "Home", production: Production) -> ServedModel:
     candidate = recorded_candidate(home, production)
     must_be_servable(model.manifest, where=production.model)
     rules, labels = compile_rules(candidate, model), compile_label_rules(candidate)
-    return ServedModel(production=production, model=model, rules=rules, labels=labels)
+    return ServedModel(
+        production=production, model=model, rules=rules, labels=labels, encoding=compile_encoding(model, rules)
+    )
 
 
 def recorded_candidate(home: "Home", production: Production) -> Candidate:

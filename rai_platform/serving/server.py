@@ -1,6 +1,7 @@
 """One process that serves one model: loads it, opens the log, and listens until it is told to stop."""
 
 import contextlib
+import gc
 import logging
 import signal
 import sys
@@ -12,6 +13,8 @@ import uvicorn
 from rai_platform.serving.bodies import Limits
 from rai_platform.serving.features import teller
 from rai_platform.serving.inference_log import InferenceLog
+from rai_platform.serving.metrics import Metrics
+from rai_platform.serving.scoring import Scorer
 from rai_platform.serving.served import ServedModel, find_production, load_served
 from rai_platform.serving.service import Service, build_app
 from rai_platform.serving.watching import SECONDS_BETWEEN_LOOKS, Watch
@@ -39,16 +42,17 @@ def opened_service(
         log.probe().result()
         watch = Watch(home, served, every=every)
         opened.callback(watch.close)
-        service = Service(
+        limits, metrics = limits or Limits(), Metrics()
+        scorer = Scorer(log, clock=home.clock, tell_features=teller(home.settings), limits=limits, metrics=metrics)
+        opened.callback(scorer.close)
+        yield Service(
             watch=watch,
             log=log,
-            clock=home.clock,
-            limits=limits or Limits(),
-            tell_features=teller(home.settings),
+            scorer=scorer,
             page=home.settings.production_page(name),
+            limits=limits,
+            metrics=metrics,
         )
-        opened.callback(service.scorer.shutdown)
-        yield service
 
 
 def server_of(service: Service, *, host: str, port: int) -> uvicorn.Server:
@@ -85,6 +89,9 @@ def serve(home: "Home", name: str, *, host: str, port: int, tell: Callable[[Serv
     with opened_service(home, name) as service:
         tell(service.watch.served)
         server = server_of(service, host=host, port=port)
+        # What is loaded by now stays: looking through it for garbage would stop every answer for a third of a second.
+        gc.collect()
+        gc.freeze()
         # uvicorn finishes its requests and then raises the signal again, which is to end this function and not the process.
         signal.signal(signal.SIGTERM, lambda *_: None)
         with contextlib.suppress(KeyboardInterrupt):

@@ -7,13 +7,11 @@ import functools
 import json
 import logging
 import time
-import uuid
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
-from datetime import datetime
+from concurrent.futures import Future
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
@@ -30,12 +28,11 @@ from rai_platform.errors import (
     UnusableRequest,
     Withdrawn,
 )
-from rai_platform.serving.bodies import Limits, given_keys, label_items, mlflow_records, own_records, parse
-from rai_platform.serving.features import Tell
+from rai_platform.serving.bodies import Limits, label_items, mlflow_records, own_records, parse
 from rai_platform.serving.inference_log import InferenceLog, LoggedPrediction
 from rai_platform.serving.labels import LabelCounts, NewLabel, read_labels
-from rai_platform.serving.log_tables import told_time
 from rai_platform.serving.metrics import CONTENT_TYPE, CountedRequests, Metrics
+from rai_platform.serving.scoring import Asked, Question, ReadRecords, Scorer
 from rai_platform.serving.served import ServedModel
 from rai_platform.serving.watching import Watch
 
@@ -48,7 +45,6 @@ ALONE = {
 CARD_TYPES = {"html": "text/html", "json": "application/json"}
 LOGGER = logging.getLogger(__name__)
 Recorded = TypeVar("Recorded")
-ReadRecords = Callable[[dict[str, Any], Limits, Sequence[str]], list[Any]]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -58,23 +54,19 @@ class Service:
     Attributes:
         watch: holds the model in production.
         log: of every prediction.
-        clock: the time, UTC.
-        tell_features: what the log says of a row's features.
+        scorer: asks models.
         page: the file of the page of the model in production.
         limits: of a request.
-        scorer: the one thread that asks models: an estimator is anybody's code, and need not bear several at once.
         metrics: counts and times.
         waiting: requests for predictions that are not answered yet.
     """
 
     watch: Watch
     log: InferenceLog
-    clock: Callable[[], datetime]
-    tell_features: Tell
+    scorer: Scorer
     page: Path
-    limits: Limits = field(default_factory=Limits)
-    scorer: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="scorer"))
-    metrics: Metrics = field(default_factory=Metrics)
+    limits: Limits
+    metrics: Metrics
     waiting: int = 0
 
     async def predict(self, request: Request, read: ReadRecords) -> tuple[str, ServedModel, list[LoggedPrediction]]:
@@ -83,20 +75,27 @@ class Service:
         Raises:
             UnusableRequest: the request cannot be read, or its rows do not fit the model.
             BadInput: the model refuses the rows.
-            Overloaded: too many requests wait.
+            Overloaded: too many requests wait, or the model does not answer in time.
             Withdrawn: no model is in production.
             LogUnwritable: the predictions cannot be recorded.
         """
         with self._one_more():
-            started = time.perf_counter()
+            arrived = time.perf_counter()
             content = await _content(request, self.limits)
             served = self.watch.in_production()
-            asked = functools.partial(self._score, served, content, read, started)
-            predictions = await asyncio.get_running_loop().run_in_executor(self.scorer, asked)
-            with self.metrics.recording.time():
-                await _in_time(self.log.record(predictions))
-            self.metrics.predictions.inc(len(predictions))
+            asked = self.scorer.ask(Question(served=served, content=content, read=read, arrived=arrived))
+            predictions = await self._in_time(asked)
             return predictions[0].request_id, served, predictions
+
+    async def _in_time(self, asked: Asked) -> list[LoggedPrediction]:
+        seconds = self.limits.seconds_to_answer
+        try:
+            async with asyncio.timeout(seconds):
+                return await asked.answer
+        except TimeoutError:
+            if asked.is_scored:
+                raise LogUnwritable(f"the inference log was not written within {seconds:g} seconds") from None
+            raise Overloaded(f"the model did not answer within {seconds:g} seconds; ask again later") from None
 
     async def why_unwritable(self) -> str | None:
         """Why the log cannot be written; None where it can."""
@@ -124,32 +123,6 @@ class Service:
             yield
         finally:
             self.waiting -= 1
-
-    def _score(self, served: ServedModel, content: bytes, read: ReadRecords, started: float) -> list[LoggedPrediction]:
-        body = parse(content)
-        rows = served.rules.read(read(body, self.limits, served.rules.names))
-        keys = given_keys(body, len(rows))
-        with self.metrics.scoring.time():
-            answers = served.predict(rows)
-        request_id, now = uuid.uuid4().hex, told_time(self.clock())
-        latency = (time.perf_counter() - started) * 1000
-        production = served.production
-        return [
-            LoggedPrediction(
-                id=f"{request_id}-{place}",
-                request_id=request_id,
-                key=key,
-                recorded_at=now,
-                model=production.model,
-                version=production.version,
-                digest=production.model_digest,
-                score=score,
-                decision=decision,
-                latency_ms=latency,
-                features=self.tell_features(row),
-            )
-            for place, (row, key, (score, decision)) in enumerate(zip(rows, keys, answers, strict=True))
-        ]
 
 
 def build_app(service: Service) -> FastAPI:

@@ -159,8 +159,8 @@ class TrainedModel:
         manifest = self.manifest
         if manifest.classes:
             return np.asarray(self.probabilities(features).argmax(axis=1), dtype="int8")
-        if self._one_threshold is not None:
-            selected = self.score(features) >= self._one_threshold
+        if self.one_threshold is not None:
+            selected = self.score(features) >= self.one_threshold
         else:
             chance = self._chance_of_selection(features, sensitive_features)
             if not manifest.randomized:
@@ -172,13 +172,13 @@ class TrainedModel:
         self, features: pd.DataFrame, sensitive_features: pd.DataFrame | None = None
     ) -> tuple[Scores, npt.NDArray[np.int8]]:
         """What ``score`` and ``decide`` give of two labels, the rows scored once where one threshold decides; raises as they do."""
-        scores = self.score(features)
-        if self._one_threshold is not None:
-            return scores, (scores >= self._one_threshold).astype("int8")
-        return scores, self.decide(features, sensitive_features)
+        if self.one_threshold is not None:
+            scores = self.score(features)
+            return scores, (scores >= self.one_threshold).astype("int8")
+        return self.score(features), self.decide(features, sensitive_features)
 
     @property
-    def _one_threshold(self) -> float | None:
+    def one_threshold(self) -> float | None:
         """The threshold of everybody's score; None where decisions come about otherwise."""
         return None if self.manifest.composition == "group_thresholds" else self.manifest.threshold
 

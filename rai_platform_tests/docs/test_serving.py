@@ -19,9 +19,8 @@ TEXT = " ".join(PAGE.text.split())
 
 
 def test_the_page_lists_every_door_and_no_other() -> None:
-    service = Service(watch=None, log=None, clock=None, tell_features=None, page=None)  # type: ignore[arg-type]  # no door is opened
+    service = Service(watch=None, log=None, scorer=None, page=None, limits=Limits(), metrics=Metrics())  # type: ignore[arg-type]  # no door is opened
     doors = {f"{method} {route.path}" for route in build_app(service).routes for method in route.methods}  # type: ignore[attr-defined]
-    service.scorer.shutdown()
     assert {door for row in PAGE.table("What it answers") for door in in_code(row["request"])} == doors
 
 
