@@ -69,9 +69,9 @@ class NumberBins:
 
     def count(self, values: pl.Series) -> Counts:
         """Values (n,) by bin; a value that is no finite number counts as missing."""
-        known = _finite(values)
-        places = self.places(pl.Series(known))
-        bins = np.bincount(places, minlength=len(self.cuts) + 1)
+        known = np.sort(_finite(values))  # far faster than to look each value up among the cuts
+        below = np.searchsorted(known, np.asarray(self.cuts), side="right")
+        bins = np.diff(below, prepend=0, append=len(known))
         return Counts(bins=tuple(int(each) for each in bins), missing=len(values) - len(known), new={})
 
     def places(self, values: pl.Series) -> npt.NDArray[np.int64]:
