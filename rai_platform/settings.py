@@ -36,6 +36,7 @@ class Settings:
         logged_features: whether the inference log holds what the model saw, or a keyed hash of it (RAI_LOGGED_FEATURES).
         service_url: where the service of production listens, to see that it follows a rollback (RAI_SERVICE_URL); None where
             nobody looks.
+        ui_url: where Dagster's pages are, for the links in alerts (RAI_UI_URL); None where alerts have none.
         alert_urls: where alerts are sent, as Apprise writes it, with spaces between (RAI_ALERT_URLS).
         environment: the variables that ``{{ env.NAME }}`` in a model's YAML may name.
         working_folder: what a relative path in an environment variable is relative to.
@@ -54,6 +55,7 @@ class Settings:
     protected_attributes: Path
     logged_features: LoggedFeatures
     service_url: str | None
+    ui_url: str | None
     alert_urls: tuple[str, ...]
     environment: Mapping[str, str]
     working_folder: Path
@@ -114,6 +116,7 @@ def read_settings(environment: Mapping[str, str] | None = None, *, working_folde
         or home / "serving" / "protected_attributes.db",
         logged_features=_choice(env, "RAI_LOGGED_FEATURES", get_args(LoggedFeatures), "stored"),
         service_url=env.get("RAI_SERVICE_URL") or None,
+        ui_url=env.get("RAI_UI_URL") or None,
         alert_urls=tuple(env.get("RAI_ALERT_URLS", "").split()),
         environment=env,
         working_folder=here,

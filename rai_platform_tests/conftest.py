@@ -13,6 +13,7 @@ from rai_platform.cli import execute
 from rai_platform.spec.model import ASSETS
 from rai_platform.threads import share_cores
 from rai_platform_tests.chromium import chromium
+from rai_platform_tests.inbox import Inbox, opened_inbox
 from rai_platform_tests.public_data import read_adult, read_compas, read_german
 from rai_platform_tests.world import Command, World, told, unfair_data
 
@@ -92,6 +93,13 @@ def judged(judged_world: World, tmp_path: Path) -> World:
 def released(released_world: World, tmp_path: Path) -> World:
     """A copy of the released world to break."""
     return released_world.copy(tmp_path / "world")
+
+
+@pytest.fixture
+def inbox() -> Iterator[Inbox]:
+    """Somebody who takes alerts."""
+    with opened_inbox() as opened:
+        yield opened
 
 
 @pytest.fixture(scope="session")

@@ -53,6 +53,7 @@ class World:
             "RAI_LOGGED_FEATURES",
             "RAI_ALERT_URLS",
             "RAI_SERVICE_URL",
+            "RAI_UI_URL",
         ):
             environment.pop(name, None)
         return read_settings(environment, working_folder=self.folder)

@@ -8,8 +8,11 @@ from typing import Literal
 from rai_platform.monitoring.alarms import Alert, Finding
 from rai_platform.monitoring.monitors import Share
 from rai_platform.monitoring.report import MonitoringReport
+from rai_platform.release.records import Production
 
-Event = Literal["opened", "went on", "resolved", "acknowledged", "rolled back", "could not look"]
+Event = Literal[
+    "opened", "went on", "resolved", "acknowledged", "rolled back", "could not look", "put right", "too old"
+]
 MOST_FINDINGS = 8  # in one message
 
 
@@ -41,17 +44,19 @@ class Message:
         title: in a line.
         sentences: what moved, by how much, and how sure that is; what there is most evidence of first.
         advice: what to do.
+        links: where to see it.
     """
 
     told: Told
     title: str
     sentences: tuple[str, ...]
     advice: str
+    links: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:
         """All of it, in lines."""
-        return "\n".join([*(f"- {sentence}" for sentence in self.sentences), self.advice]).strip()
+        return "\n".join([*(f"- {sentence}" for sentence in self.sentences), self.advice, *self.links]).strip()
 
 
 def new_messages(report: MonitoringReport, recorded: Collection[Told]) -> list[Message]:
@@ -68,6 +73,41 @@ def could_not_look(model: str, version: str, model_digest: str, why: str, *, now
         title=f"{model}, version {version}: production could not be looked at",
         sentences=(why,),
         advice=f"The model goes on answering, and nobody watches. Try `rai monitor {model}`, and `rai doctor`.",
+    )
+
+
+def put_right(production: Production, found: str, *, now: datetime) -> Message:
+    """That something else than the ledger said what is in production, and was brought in line with it."""
+    at = now.isoformat(timespec="seconds")
+    return Message(
+        told=Told(
+            model_digest=production.model_digest, about="what MLflow says", opened=at, event="put right", window=at
+        ),
+        title=f"{production.model}, version {production.version}: MLflow said something else than the ledger",
+        sentences=(found,),
+        advice=f"Whoever changed it can change what others load from MLflow. See `rai history {production.model}`.",
+    )
+
+
+def not_in_order(model: str, why: str, *, now: datetime) -> Message:
+    """That nobody knows whether ledger and MLflow are in order."""
+    at = now.isoformat(timespec="seconds")
+    return Message(
+        told=Told(model_digest="", about="ledger and MLflow", opened=at, event="could not look", window=at),
+        title=f"{model}: it is not known whether the ledger and MLflow are in order",
+        sentences=(why,),
+        advice="The model goes on answering. See `rai doctor`.",
+    )
+
+
+def grown_old(production: Production, *, days: int, limit: str) -> Message:
+    """That the model in production is older than it may be, told once."""
+    since = production.promoted_at
+    return Message(
+        told=Told(model_digest=production.model_digest, about="age", opened=since, event="too old", window=since),
+        title=f"{production.model}, version {production.version}: the model is older than {limit}",
+        sentences=(f"it was promoted {days} days ago, and `monitoring.oldest` is {limit}",),
+        advice=f"Train and judge it again on newer data: `rai run {production.model}`.",
     )
 
 

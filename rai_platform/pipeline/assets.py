@@ -17,6 +17,7 @@ from rai_platform.pipeline.monitoring import Monitoring, build_monitoring
 from rai_platform.pipeline.pages import data_page, page_of, production_page
 from rai_platform.pipeline.releasing import attempt_release, consider
 from rai_platform.pipeline.steps import Produced, Step
+from rai_platform.pipeline.upkeep import build_upkeep, freshness_of
 from rai_platform.pipeline.values import REPORT, StoredValues, grouped
 from rai_platform.release.decision import Refusal
 from rai_platform.settings import Settings
@@ -125,7 +126,7 @@ def build_model_definitions(definition: ModelDefinition, settings: Settings) -> 
         assets=[*assets, *monitoring.assets],
         jobs=[*automation.jobs, *monitoring.jobs],
         schedules=[*automation.schedules, *monitoring.schedules],
-        sensors=[*automation.sensors, *monitoring.sensors],
+        sensors=[*automation.sensors, *monitoring.sensors, build_upkeep(definition)],
         resources={
             _tracking_key(definition): MlflowTracking(
                 experiment_name=definition.name,
@@ -221,6 +222,7 @@ def _production_model(definition: ModelDefinition) -> dg.AssetsDefinition:
                 deps=[dg.AssetKey([definition.name, name]) for name in depends],
                 skippable=True,
                 group_name=definition.name,
+                freshness_policy=freshness_of(definition),
                 description="The version that the evidence allows: registered in MLflow, certified, and on record in the "
                 "ledger. Judges by itself, from the ledger, whatever was selected or skipped before it.",
                 **_shown(definition, "production_model", frozenset({"mlflow"})),

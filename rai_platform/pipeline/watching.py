@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 
 from pydantic import TypeAdapter
 
@@ -23,6 +24,7 @@ from rai_platform.release.rollbacks import RollbackRequest
 from rai_platform.rollback.rolling import RolledBack, roll_back
 from rai_platform.serving.observed import read_observed
 from rai_platform.serving.served import find_production
+from rai_platform.settings import Settings
 from rai_platform.spec.reading import ModelDefinition
 
 REFERENCE = TypeAdapter(Reference)
@@ -70,26 +72,26 @@ def look_at_production(
     except Exception as error:  # whatever the reason: whoever hears nothing takes it that all is well
         why = str(error) if isinstance(error, RaiError) else in_a_line(error)
         message = could_not_look(definition.name, production.version, production.model_digest, why, now=now)
-        if message.told not in _recorded(home, production):
-            _tell(home, definition.name, [message])
+        tell(home, definition.name, not_yet_told(home, production, [message]))
         if isinstance(error, RaiError):
             raise
         raise UnsuitableData(f"production could not be looked at: {why}", where=definition.name) from error
     messages = new_messages(report, _recorded(home, production))
-    not_told = _tell(home, definition.name, messages)
+    not_told = tell(home, definition.name, messages)
     done, told = _rolled_back(home, definition, production, report, endpoint=endpoint)
     return Looked(
         rolled_back=done,
         report=report,
         messages=(*messages, *told),
-        not_told=tuple(dict.fromkeys((*not_told, *_tell(home, definition.name, told)))),
+        not_told=tuple(dict.fromkeys((*not_told, *tell(home, definition.name, told)))),
     )
 
 
-def _tell(home: Home, name: str, messages: Sequence[Message]) -> tuple[str, ...]:
+def tell(home: Home, name: str, messages: Sequence[Message]) -> tuple[str, ...]:
     """Records and sends messages; the kinds of services that did not take one of them."""
     urls = home.settings.alert_urls
     services_of(urls)
+    messages = [replace(message, links=links(home.settings, name)) for message in messages]
     home.ledger.append([_alert_entry(name, message) for message in messages])
     if not urls:
         return ()
@@ -101,6 +103,21 @@ def _tell(home: Home, name: str, messages: Sequence[Message]) -> tuple[str, ...]
         ]
     )
     return tuple(dict.fromkeys(kind for delivery in deliveries for kind in delivery.failed))
+
+
+def not_yet_told(home: Home, production: Production, messages: Sequence[Message]) -> list[Message]:
+    """Those of some messages about a model in production that are not on record."""
+    recorded = _recorded(home, production)
+    return [message for message in messages if message.told not in recorded]
+
+
+def links(settings: Settings, name: str) -> tuple[str, ...]:
+    """Where a model in production is to be seen: the service's page of it, and Dagster's."""
+    service, pages = settings.service_url, settings.ui_url
+    return (
+        *([f"{service.rstrip('/')}/v1/models/{quote(name)}/dashboard"] if service else []),
+        *([f"{pages.rstrip('/')}/assets/{quote(name)}/monitoring_report"] if pages else []),
+    )
 
 
 def _rolled_back(
@@ -225,7 +242,12 @@ def _matured(report: MonitoringReport) -> list[Any]:
 
 
 def _alert_entry(model: str, message: Message) -> NewEntry:
-    body = {**asdict(message.told), "title": message.title, "sentences": list(message.sentences)}
+    body = {
+        **asdict(message.told),
+        "title": message.title,
+        "sentences": list(message.sentences),
+        "links": list(message.links),
+    }
     return NewEntry(kind="alert", model=model, body=body)
 
 

@@ -70,9 +70,20 @@ class Monitoring(Strict):
     since: date = Field(default=date(2026, 1, 1), description="The first day that Dagster shows windows of.")
     minimum_rows: int = Field(default=100, ge=1, description="Predictions below which a window waits for the next.")
     labels: Labels = Labels()
+    oldest: str | None = Field(
+        default=None,
+        description="How long after its promotion a model is told to be too old: 90d, 26w; never where absent.",
+    )
     tolerated_change: ToleratedChange = ToleratedChange()
     looks_to_a_false_alarm: int = Field(
         default=10_000,
         ge=100,
         description="Were nothing wrong, a false alarm comes after so many looks at least, on average.",
     )
+
+    @field_validator("oldest")
+    @classmethod
+    def _is_a_duration(cls, text: str | None) -> str | None:
+        if text is not None:
+            duration(text)
+        return text

@@ -2,12 +2,8 @@
 
 import contextlib
 import dataclasses
-import http.server
-import json
 import shutil
 import sqlite3
-import threading
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -23,6 +19,7 @@ from rai_platform.pipeline.monitoring import build_monitoring
 from rai_platform.pipeline.watching import acknowledge, look_at_production
 from rai_platform.serving.observed import read_observed
 from rai_platform.settings import read_settings
+from rai_platform_tests.inbox import Inbox
 from rai_platform_tests.world import World
 
 PLAN = Plan(days=6, people=400, begins=4, labels_after=1)
@@ -102,14 +99,14 @@ def test_a_drill_that_would_write_into_production_is_refused(released: World, tm
     assert not (tmp_path / "drill").exists()
 
 
-def test_a_drill_tells_nobody_and_knows_no_real_person(released: World, tmp_path: Path, inbox: str) -> None:
+def test_a_drill_tells_nobody_and_knows_no_real_person(released: World, tmp_path: Path, inbox: Inbox) -> None:
     people = tmp_path / "people.db"
-    variables = {"RAI_ALERT_URLS": inbox, "RAI_PROTECTED_ATTRIBUTES": str(people)}
+    variables = {"RAI_ALERT_URLS": inbox.url, "RAI_PROTECTED_ATTRIBUTES": str(people)}
     home = Home(read_settings({**released.settings.environment, **variables}))
     plan = dataclasses.replace(PLAN, days=2, begins=1)
     drill = run_drill(home, released.model("fair"), plan, folder=tmp_path / "drill", tell=lambda _: None)
     assert drill.messages
-    assert Inbox.received == []
+    assert inbox.received == []
     assert not people.exists()
 
 
@@ -151,32 +148,6 @@ def test_the_policy_goes_back_from_a_version_that_is_unfair_in_production(releas
     assert drill.report.alerts == (), "what went wrong was the newer version's alone"
 
 
-class Inbox(http.server.BaseHTTPRequestHandler):
-    """Keeps what is sent to it."""
-
-    received: list[dict[str, str]] = []  # noqa: RUF012 - emptied by the test that uses it
-
-    def do_POST(self) -> None:
-        self.received.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-        self.send_response(200)
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        """Nothing."""
-
-
-@pytest.fixture
-def inbox() -> Iterator[str]:
-    Inbox.received.clear()
-    server = http.server.HTTPServer(("127.0.0.1", 0), Inbox)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"json://127.0.0.1:{server.server_port}/alerts"
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
 @pytest.fixture
 def troubled(released: World, biased: tuple[Drill, list[str]]) -> World:
     """A home with predictions that went wrong, which nobody has looked at."""
@@ -191,9 +162,9 @@ def then(biased: tuple[Drill, list[str]]) -> datetime:
 
 
 def test_with_nothing_to_go_back_to_that_is_told_and_on_record_once(
-    troubled: World, inbox: str, then: datetime
+    troubled: World, inbox: Inbox, then: datetime
 ) -> None:
-    home = Home(dataclasses.replace(troubled.settings, alert_urls=(inbox,)))
+    home = Home(dataclasses.replace(troubled.settings, alert_urls=(inbox.url,)))
     fair = troubled.model("fair")
     rule = fair.policy.rollback.model_copy(update={"on": ("prediction",)})
     definition = dataclasses.replace(fair, policy=fair.policy.model_copy(update={"rollback": rule}))
@@ -201,7 +172,7 @@ def test_with_nothing_to_go_back_to_that_is_told_and_on_record_once(
     assert first.rolled_back is not None
     assert (first.rolled_back.outcome, first.rolled_back.passed_over) == ("kept", ())
     title = "fair: production stays at version 1: there is nothing to go back to"
-    assert [each["title"] for each in Inbox.received if each["title"].startswith("fair: ")] == [title]
+    assert [each["title"] for each in inbox.received if each["title"].startswith("fair: ")] == [title]
     assert [message.title for message in first.messages if message.told.event == "rolled back"] == [title]
     again = look_at_production(home, definition, now=then)
     assert (again.rolled_back, again.messages) == (None, ())
@@ -212,14 +183,14 @@ def test_with_nothing_to_go_back_to_that_is_told_and_on_record_once(
 
 
 def test_an_alert_is_sent_once_and_a_service_that_does_not_take_it_is_told(
-    troubled: World, inbox: str, then: datetime
+    troubled: World, inbox: Inbox, then: datetime
 ) -> None:
-    settings = dataclasses.replace(troubled.settings, alert_urls=(inbox, "json://127.0.0.1:9/nobody"))
+    settings = dataclasses.replace(troubled.settings, alert_urls=(inbox.url, "json://127.0.0.1:9/nobody"))
     home, definition = Home(settings), troubled.model("fair")
     first = look_at_production(home, definition, now=then)
     assert first.messages
-    assert len(Inbox.received) == len(first.messages)
-    assert "fair, version 1" in Inbox.received[0]["title"]
+    assert len(inbox.received) == len(first.messages)
+    assert "fair, version 1" in inbox.received[0]["title"]
     assert first.not_told == ("json",)
     again = look_at_production(home, definition, now=then)
     assert again.messages == ()
@@ -236,15 +207,15 @@ def test_a_url_that_apprise_does_not_know_is_refused_without_telling_it(troubled
     assert "secret" not in str(refused.value)
 
 
-def test_whoever_cannot_look_tells_so_once_a_day(troubled: World, inbox: str, then: datetime) -> None:
-    home = Home(dataclasses.replace(troubled.settings, alert_urls=(inbox,)))
+def test_whoever_cannot_look_tells_so_once_a_day(troubled: World, inbox: Inbox, then: datetime) -> None:
+    home = Home(dataclasses.replace(troubled.settings, alert_urls=(inbox.url,)))
     troubled.settings.inference_log.write_bytes(b"no database")
     for hour in (1, 2):
         with pytest.raises(RaiError):
             look_at_production(home, troubled.model("fair"), now=then + timedelta(hours=hour))
     with pytest.raises(RaiError):
         look_at_production(home, troubled.model("fair"), now=then + timedelta(days=1))
-    assert [each["title"] for each in Inbox.received] == ["fair, version 1: production could not be looked at"] * 2
+    assert [each["title"] for each in inbox.received] == ["fair, version 1: production could not be looked at"] * 2
 
 
 def test_where_features_are_hashed_the_rest_is_watched(troubled: World, then: datetime) -> None:
