@@ -245,6 +245,7 @@ def serve(
 ) -> None:
     """Answer for the model in production over HTTP, and record every prediction, until Ctrl-C."""
     from rai_platform.home import Home, must_be_writable
+    from rai_platform.serving.access import is_loopback
     from rai_platform.serving.served import ServedModel
     from rai_platform.serving.server import serve as serve_model
 
@@ -256,8 +257,31 @@ def serve(
         version = served.production.version
         told.print(line(f"{name}, version {version}: http://{host}:{port}   (stop with Ctrl-C)"))
         told.print(line((f"every prediction is recorded in {settings.inference_log}", "dim")))
+        if settings.api_keys is None and not is_loopback(host):
+            told.print(
+                line((f"whoever reaches {host} may ask: `rai api-key` and RAI_API_KEYS let in callers alone", "yellow"))
+            )
 
     serve_model(Home(settings), name, host=host, port=port, tell=tell)
+
+
+@app.command(name="api-key")
+def api_key(
+    caller: Annotated[str, typer.Argument(help="Who gets the key.")],
+    scope: Annotated[
+        list[str] | None, typer.Option(help="What it is for: predict, label, read; once for each. All, unless given.")
+    ] = None,
+    to: Annotated[Path | None, typer.Option(help="The file of keys; RAI_API_KEYS, unless given.")] = None,
+) -> None:
+    """Make a key for a caller of the service; it is shown once, and its hash goes into the file of keys."""
+    from rai_platform.serving.access import SCOPES, add_key
+
+    settings, output = read_settings(), Output()
+    if (file := to or settings.api_keys) is None:
+        raise BadInput("expected the file of keys: give `--to FILE`, or set RAI_API_KEYS", where="api-key")
+    key = add_key(file, caller, scope or SCOPES)
+    output.told.print(line((f"the hash of {caller}'s key is in {file}; the key is shown here alone", "dim")))
+    typer.echo(key)
 
 
 @app.command()

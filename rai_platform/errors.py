@@ -16,6 +16,9 @@ RaiError                     exit code 1, our fault or the machine's
 ├── UnverifiedRelease        there is nothing to verify a release's certificate with
 ├── Withdrawn                the last model was taken out of production, and none is in it
 ├── Unreachable              a database or server that does not answer
+├── UnknownCaller            a request to the prediction service without a key that it knows
+├── NotPermitted             a caller of the prediction service who may do other things
+├── TooManyRequests          a caller of the prediction service who asks more often than allowed
 ├── Overloaded               more is asked of the prediction service at once than it takes on
 ├── LogUnwritable            a prediction that cannot be recorded; it is not given
 ├── LedgerBroken             the chain, its signature or its anchor does not verify
@@ -129,6 +132,26 @@ class Withdrawn(RaiError):
 
 class Unreachable(RaiError):
     """A database or server that does not answer; nothing was decided."""
+
+
+class UnknownCaller(RaiError):
+    """Nobody's key was sent, or none."""
+
+
+class NotPermitted(RaiError):
+    """The key is known, and not for this."""
+
+
+class TooManyRequests(RaiError):
+    """More requests of one caller than are allowed.
+
+    Attributes:
+        wait: seconds until the next is answered.
+    """
+
+    def __init__(self, message: str, *, wait: int) -> None:
+        super().__init__(message)
+        self.wait = wait
 
 
 class Overloaded(RaiError):

@@ -34,6 +34,8 @@ class Settings:
         protected_attributes: the database of people's groups by pseudonym, which the service never opens
             (RAI_PROTECTED_ATTRIBUTES).
         logged_features: whether the inference log holds what the model saw, or a keyed hash of it (RAI_LOGGED_FEATURES).
+        api_keys: the file of the keys that `rai serve` knows (RAI_API_KEYS); None where anybody may ask.
+        rate_limit: how often one caller may ask it, ``6000/min`` (RAI_RATE_LIMIT); None where as often as they like.
         service_url: where the service of production listens, to see that it follows a rollback (RAI_SERVICE_URL); None where
             nobody looks.
         ui_url: where Dagster's pages are, for the links in alerts (RAI_UI_URL); None where alerts have none.
@@ -54,6 +56,8 @@ class Settings:
     executor: Executor
     protected_attributes: Path
     logged_features: LoggedFeatures
+    api_keys: Path | None
+    rate_limit: str | None
     service_url: str | None
     ui_url: str | None
     alert_urls: tuple[str, ...]
@@ -115,6 +119,8 @@ def read_settings(environment: Mapping[str, str] | None = None, *, working_folde
         protected_attributes=_path(env, "RAI_PROTECTED_ATTRIBUTES", here)
         or home / "serving" / "protected_attributes.db",
         logged_features=_choice(env, "RAI_LOGGED_FEATURES", get_args(LoggedFeatures), "stored"),
+        api_keys=_path(env, "RAI_API_KEYS", here),
+        rate_limit=env.get("RAI_RATE_LIMIT") or None,
         service_url=env.get("RAI_SERVICE_URL") or None,
         ui_url=env.get("RAI_UI_URL") or None,
         alert_urls=tuple(env.get("RAI_ALERT_URLS", "").split()),

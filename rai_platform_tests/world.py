@@ -54,6 +54,8 @@ class World:
             "RAI_ALERT_URLS",
             "RAI_SERVICE_URL",
             "RAI_UI_URL",
+            "RAI_API_KEYS",
+            "RAI_RATE_LIMIT",
         ):
             environment.pop(name, None)
         return read_settings(environment, working_folder=self.folder)

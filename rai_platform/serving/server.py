@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
+from rai_platform.serving.access import access_of
 from rai_platform.serving.bodies import Limits
 from rai_platform.serving.features import teller
 from rai_platform.serving.inference_log import InferenceLog
@@ -32,10 +33,10 @@ def opened_service(
     """The service of a model, verified, loaded and with a log that can be written; what was asked for is recorded at its end.
 
     Raises:
-        RaiError: as ``find_production`` and ``load_served`` say.
+        RaiError: as ``access_of``, ``find_production`` and ``load_served`` say.
         LogUnwritable: the log cannot be written.
     """
-    served = load_served(home, find_production(home, name))
+    access, served = access_of(home.settings), load_served(home, find_production(home, name))
     with contextlib.ExitStack() as opened:
         log = InferenceLog(home.settings.inference_log, clock=home.clock)
         opened.callback(log.close)
@@ -49,6 +50,7 @@ def opened_service(
             watch=watch,
             log=log,
             scorer=scorer,
+            access=access,
             page=home.settings.production_page(name),
             limits=limits,
             metrics=metrics,
@@ -66,6 +68,7 @@ def server_of(service: Service, *, host: str, port: int) -> uvicorn.Server:
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # an address that a client can write itself would be no limit
         timeout_graceful_shutdown=SECONDS_TO_FINISH,
     )
     logging.getLogger("uvicorn.access").disabled = True  # also where another handler was put on it

@@ -7,13 +7,13 @@ import functools
 import json
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from fastapi import FastAPI, Request, Response
+from fastapi import Depends, FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
@@ -21,17 +21,22 @@ from rai_platform.errors import (
     BadInput,
     EvidenceMissing,
     LogUnwritable,
+    NotPermitted,
     Overloaded,
     RaiError,
     TamperedArtifact,
+    TooManyRequests,
+    UnknownCaller,
     UnknownModel,
     UnusableRequest,
     Withdrawn,
 )
+from rai_platform.serving.access import Access, key_of
 from rai_platform.serving.bodies import Limits, label_items, mlflow_records, own_records, parse
 from rai_platform.serving.inference_log import InferenceLog, LoggedPrediction
 from rai_platform.serving.labels import LabelCounts, NewLabel, read_labels
 from rai_platform.serving.metrics import CONTENT_TYPE, CountedRequests, Metrics
+from rai_platform.serving.openapi import describe
 from rai_platform.serving.scoring import Asked, Question, ReadRecords, Scorer
 from rai_platform.serving.served import ServedModel
 from rai_platform.serving.watching import Watch
@@ -55,6 +60,7 @@ class Service:
         watch: holds the model in production.
         log: of every prediction.
         scorer: asks models.
+        access: who may ask, and how often.
         page: the file of the page of the model in production.
         limits: of a request.
         metrics: counts and times.
@@ -64,6 +70,7 @@ class Service:
     watch: Watch
     log: InferenceLog
     scorer: Scorer
+    access: Access
     page: Path
     limits: Limits
     metrics: Metrics
@@ -127,7 +134,14 @@ class Service:
 
 def build_app(service: Service) -> FastAPI:
     """The service's routes."""
-    app = FastAPI(title="rai_platform", docs_url=None, redoc_url=None, openapi_url=None)
+
+    async def admitted(request: Request) -> None:
+        address = request.client.host if request.client else ""
+        service.access.admit(request.scope["route"].path, key=key_of(request.headers), address=address)
+
+    app = FastAPI(
+        title="rai_platform", docs_url=None, redoc_url=None, openapi_url=None, dependencies=[Depends(admitted)]
+    )
     app.add_middleware(CountedRequests, metrics=service.metrics)
     watch = service.watch
 
@@ -194,6 +208,10 @@ def build_app(service: Service) -> FastAPI:
 
         return await _answered(answer)
 
+    @app.get("/openapi.json")
+    async def openapi() -> Response:
+        return _json(describe(watch.served, service.limits, asks_for_keys=service.access.keys is not None))
+
     @app.get("/metrics")
     async def metrics() -> Response:
         is_writable = await service.why_unwritable() is None
@@ -212,10 +230,22 @@ def build_app(service: Service) -> FastAPI:
             "ready": is_ready,
             "model": watch.served.told,
             "log": unwritable or "can be written",
-            "problem": watch.problem,
+            "problem": watch.problem or service.access.problem,
             "withdrawn": watch.withdrawn,
         }
         return _json(body, status=200 if is_ready else 503)
+
+    @app.exception_handler(UnknownCaller)
+    async def unknown_caller(_: Request, error: UnknownCaller) -> Response:
+        return _error(401, error.code, error.message, headers={"WWW-Authenticate": "Bearer"})
+
+    @app.exception_handler(NotPermitted)
+    async def not_permitted(_: Request, error: NotPermitted) -> Response:
+        return _error(403, error.code, error.message)
+
+    @app.exception_handler(TooManyRequests)
+    async def too_many_requests(_: Request, error: TooManyRequests) -> Response:
+        return _error(429, error.code, error.message, headers={"Retry-After": str(error.wait)})
 
     @app.exception_handler(HTTPException)
     async def no_such_door(_: Request, error: HTTPException) -> Response:
@@ -299,10 +329,18 @@ def _told(predictions: Sequence[LoggedPrediction]) -> list[dict[str, object]]:
     return [{"id": item.id, "score": item.score, "decision": item.decision} for item in predictions]
 
 
-def _json(value: object, *, status: int = 200) -> Response:
-    return Response(json.dumps(value, allow_nan=False), status_code=status, media_type="application/json")
+def _json(value: object, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    content = json.dumps(value, allow_nan=False)
+    return Response(content, status_code=status, media_type="application/json", headers=headers)
 
 
-def _error(status: int, code: str, message: str, details: Sequence[dict[str, object]] = ()) -> Response:
+def _error(
+    status: int,
+    code: str,
+    message: str,
+    details: Sequence[dict[str, object]] = (),
+    headers: Mapping[str, str] | None = None,
+) -> Response:
     told: dict[str, object] = {"code": code, "message": message}
-    return _json({"error": {**told, "details": list(details)} if details else told}, status=status)
+    body = {"error": {**told, "details": list(details)} if details else told}
+    return _json(body, status=status, headers=headers)

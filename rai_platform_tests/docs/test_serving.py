@@ -5,6 +5,7 @@ import re
 from types import SimpleNamespace
 
 from rai_platform.cli import serve
+from rai_platform.serving.access import Access
 from rai_platform.serving.bodies import MLFLOW_FORMS, Limits
 from rai_platform.serving.inference_log import COLUMNS, LoggedPrediction
 from rai_platform.serving.inputs import MOST_DETAILS
@@ -19,7 +20,7 @@ TEXT = " ".join(PAGE.text.split())
 
 
 def test_the_page_lists_every_door_and_no_other() -> None:
-    service = Service(watch=None, log=None, scorer=None, page=None, limits=Limits(), metrics=Metrics())  # type: ignore[arg-type]  # no door is opened
+    service = Service(watch=None, log=None, scorer=None, access=Access(), page=None, limits=Limits(), metrics=Metrics())  # type: ignore[arg-type]  # no door is opened
     doors = {f"{method} {route.path}" for route in build_app(service).routes for method in route.methods}  # type: ignore[attr-defined]
     assert {door for row in PAGE.table("What it answers") for door in in_code(row["request"])} == doors
 

@@ -13,6 +13,7 @@ import httpx
 import pandas as pd
 
 from rai_platform.data.generators import lending
+from rai_platform.home import Home
 from rai_platform.serving.bodies import Limits
 from rai_platform.serving.inference_log import read_predictions
 from rai_platform.serving.server import opened_service, server_of
@@ -55,9 +56,11 @@ def records(rows: int, *, seed: int = 11) -> list[dict[str, Any]]:
 
 
 @contextlib.contextmanager
-def running(world: World, *, every: float = 0.05, limits: Limits | None = None) -> Iterator[Running]:
-    """The service of `fair`, in a thread of this process, over a real socket."""
-    with opened_service(world.home, "fair", every=every, limits=limits) as service:
+def running(
+    world: World, *, every: float = 0.05, limits: Limits | None = None, home: Home | None = None
+) -> Iterator[Running]:
+    """The service of `fair`, in a thread of this process, over a real socket; with other settings where a home is given."""
+    with opened_service(home or world.home, "fair", every=every, limits=limits) as service:
         port = free_port()
         server = server_of(service, host="127.0.0.1", port=port)
         thread = threading.Thread(target=server.run)
