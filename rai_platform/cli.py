@@ -246,6 +246,7 @@ def serve(
     """Answer for the model in production over HTTP, and record every prediction, until Ctrl-C."""
     from rai_platform.home import Home, must_be_writable
     from rai_platform.serving.access import is_loopback
+    from rai_platform.serving.databases import place_of
     from rai_platform.serving.served import ServedModel
     from rai_platform.serving.server import serve as serve_model
 
@@ -256,7 +257,7 @@ def serve(
     def tell(served: ServedModel) -> None:
         version = served.production.version
         told.print(line(f"{name}, version {version}: http://{host}:{port}   (stop with Ctrl-C)"))
-        told.print(line((f"every prediction is recorded in {settings.inference_log}", "dim")))
+        told.print(line((f"every prediction is recorded in {place_of(settings.inference_log_url)}", "dim")))
         if settings.api_keys is None and not is_loopback(host):
             told.print(
                 line((f"whoever reaches {host} may ask: `rai api-key` and RAI_API_KEYS let in callers alone", "yellow"))
@@ -431,6 +432,7 @@ def groups(
     from rai_platform.console.observing import add_groups
     from rai_platform.home import Home
     from rai_platform.pipeline.models import find_models
+    from rai_platform.serving.databases import place_of
 
     settings, output = read_settings(), Output(as_json)
     with stdout_kept_clean():
@@ -439,7 +441,7 @@ def groups(
     if as_json:
         output.json({"keys": count})
     else:
-        output.page.print(line(f"the groups of {count} keys are in {settings.protected_attributes}"))
+        output.page.print(line(f"the groups of {count} keys are in {place_of(settings.protected_attributes_url)}"))
 
 
 @log_app.command("export")

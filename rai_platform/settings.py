@@ -13,6 +13,7 @@ from rai_platform.errors import BadInput, did_you_mean
 Executor = Literal["in_process", "multiprocess", "k8s"]
 LoggedFeatures = Literal["stored", "hashed"]
 NOT_IN_SQLITE_URLS = re.compile(r"\?|%[0-9a-fA-F]{2}")
+DATABASES = ("sqlite:", "postgresql:", "postgresql+psycopg2:")
 TRACEBACKS = "RAI_TRACEBACK"
 
 
@@ -31,8 +32,9 @@ class Settings:
         public_key: file of its public half, all that is needed to verify and to load releases (RAI_PUBLIC_KEY).
         tracking_uri: MLflow (MLFLOW_TRACKING_URI).
         executor: how Dagster runs the steps of a run launched from its UI or daemon (RAI_EXECUTOR).
-        protected_attributes: the database of people's groups by pseudonym, which the service never opens
-            (RAI_PROTECTED_ATTRIBUTES).
+        inference_log_url: URL of the database of every prediction that was given (RAI_INFERENCE_LOG_URL).
+        protected_attributes_url: URL of the database of people's groups by pseudonym, which the service never opens
+            (RAI_PROTECTED_ATTRIBUTES, which may be a file too).
         logged_features: whether the inference log holds what the model saw, or a keyed hash of it (RAI_LOGGED_FEATURES).
         api_keys: the file of the keys that `rai serve` knows (RAI_API_KEYS); None where anybody may ask.
         rate_limit: how often one caller may ask it, ``6000/min`` (RAI_RATE_LIMIT); None where as often as they like.
@@ -54,7 +56,8 @@ class Settings:
     public_key: Path
     tracking_uri: str
     executor: Executor
-    protected_attributes: Path
+    inference_log_url: str
+    protected_attributes_url: str
     logged_features: LoggedFeatures
     api_keys: Path | None
     rate_limit: str | None
@@ -68,11 +71,6 @@ class Settings:
     def mlflow_artifacts(self) -> Path | None:
         """The folder of MLflow's artifacts on a laptop; None where an MLflow server decides."""
         return self.home / "mlflow" / "artifacts" if self.tracking_uri.startswith("sqlite:") else None
-
-    @property
-    def inference_log(self) -> Path:
-        """The database of every prediction that was given."""
-        return self.home / "serving" / "inference_log.db"
 
     def production_page(self, model: str) -> Path:
         """The page of a model in production, which its service shows."""
@@ -92,17 +90,13 @@ def read_settings(environment: Mapping[str, str] | None = None, *, working_folde
         working_folder: where to look for ``workspace.yaml`` from, upwards; the process's own where None.
 
     Raises:
-        BadInput: RAI_EXECUTOR or RAI_LOGGED_FEATURES is not one we know, or a path is none that can be used.
+        BadInput: RAI_EXECUTOR or RAI_LOGGED_FEATURES is not one we know, or a path or URL is none that can be used.
     """
     env = dict(os.environ if environment is None else environment)
     here = (working_folder or Path.cwd()).absolute()
     root = project_root(here)
     home = _path(env, "RAI_HOME", here) or root / ".rai"
-    if found := NOT_IN_SQLITE_URLS.search(str(home)):
-        raise BadInput(
-            f"the databases of SQLite cannot lie below a folder with {found[0]!r} in its name, got {str(home)!r}",
-            where="RAI_HOME",
-        )
+    _must_fit_a_url(home, where="RAI_HOME")
     executor = _choice(env, "RAI_EXECUTOR", get_args(Executor), "multiprocess")
     signing_key = _path(env, "RAI_SIGNING_KEY", here) or home / "keys" / "signing_key.pem"
     return Settings(
@@ -116,8 +110,10 @@ def read_settings(environment: Mapping[str, str] | None = None, *, working_folde
         public_key=_path(env, "RAI_PUBLIC_KEY", here) or signing_key.with_suffix(".pub.pem"),
         tracking_uri=env.get("MLFLOW_TRACKING_URI") or f"sqlite:///{home / 'mlflow' / 'mlflow.db'}",
         executor=executor,
-        protected_attributes=_path(env, "RAI_PROTECTED_ATTRIBUTES", here)
-        or home / "serving" / "protected_attributes.db",
+        inference_log_url=_database(env, "RAI_INFERENCE_LOG_URL", here)
+        or _in_sqlite(home / "serving" / "inference_log.db"),
+        protected_attributes_url=_database(env, "RAI_PROTECTED_ATTRIBUTES", here)
+        or _in_sqlite(home / "serving" / "protected_attributes.db"),
         logged_features=_choice(env, "RAI_LOGGED_FEATURES", get_args(LoggedFeatures), "stored"),
         api_keys=_path(env, "RAI_API_KEYS", here),
         rate_limit=env.get("RAI_RATE_LIMIT") or None,
@@ -149,6 +145,33 @@ def _path(env: Mapping[str, str], name: str, here: Path) -> Path | None:
 def _location(env: Mapping[str, str], name: str, here: Path) -> str | None:
     """The URL that a variable holds, or its absolute path."""
     return env[name] if "://" in env.get(name, "") else (str(path) if (path := _path(env, name, here)) else None)
+
+
+def _database(env: Mapping[str, str], name: str, here: Path) -> str | None:
+    """The URL of a database that a variable holds, or of the file of SQLite that it names; None where it is not set."""
+    text = env.get(name, "")
+    if ":" not in text.partition("/")[0]:
+        return _in_sqlite(path, where=name) if (path := _path(env, name, here)) else None
+    if not text.startswith(DATABASES):
+        raise BadInput(
+            "expected a file, or a URL such as sqlite:////folder/file.db or postgresql+psycopg2://user@host/database; got one "
+            f"that begins with {text.partition(':')[0]!r}",
+            where=name,
+        )
+    return text
+
+
+def _in_sqlite(path: Path, *, where: str = "RAI_HOME") -> str:
+    _must_fit_a_url(path, where=where)
+    return f"sqlite:///{path}"
+
+
+def _must_fit_a_url(path: Path, *, where: str) -> None:
+    if found := NOT_IN_SQLITE_URLS.search(str(path)):
+        raise BadInput(
+            f"the databases of SQLite cannot lie below a folder with {found[0]!r} in its name, got {str(path)!r}",
+            where=where,
+        )
 
 
 def tracebacks_wanted() -> bool:

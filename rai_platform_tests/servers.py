@@ -13,7 +13,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,9 +31,49 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+@dataclass(frozen=True)
+class PostgreSQL:
+    """A server of PostgreSQL of a test's own.
+
+    Attributes:
+        url: of a database of it.
+        folder: everything lives in it.
+        control: runs pg_ctl with arguments.
+    """
+
+    url: str
+    folder: Path
+    control: Callable[..., None]
+
+    def kill(self) -> None:
+        """Ends the server as a crash does; whoever is connected loses the line."""
+        process = int((self.folder / "data" / "postmaster.pid").read_text().splitlines()[0])
+        os.kill(process, signal.SIGKILL)
+
+    def start(self) -> None:
+        """Starts it again, once the processes of the one that was killed are gone."""
+        for _ in range(50):
+            with contextlib.suppress(subprocess.CalledProcessError):
+                self.control("start")
+                return
+            time.sleep(0.1)
+        raise TimeoutError((self.folder / "log").read_text()[-3000:])
+
+    def restart(self) -> None:
+        """Stops it in order and starts it again."""
+        self.control("restart", "-m", "fast")
+
+
 @contextlib.contextmanager
 def postgres(database: str) -> Iterator[str]:
     """A throwaway PostgreSQL; gives the URL of an empty database."""
+    with postgres_server(database) as server:
+        yield server.url
+
+
+@contextlib.contextmanager
+def postgres_server(database: str) -> Iterator[PostgreSQL]:
+    """A throwaway PostgreSQL with an empty database."""
     if _postgres("initdb") is None:
         pytest.skip("PostgreSQL is not installed (Debian: apt-get install postgresql)")
     folder = Path(tempfile.mkdtemp(prefix="pg-"))  # short: a socket's path is limited to 107 bytes
@@ -51,18 +91,22 @@ def postgres(database: str) -> Iterator[str]:
     password.chmod(0o644)
     settings = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off"
     program = {name: str(_postgres(name)) for name in ("initdb", "pg_ctl", "createdb")}
+
+    def control(*arguments: str) -> None:
+        run(program["pg_ctl"], "-D", f"{folder}/data", "-l", f"{folder}/log", "-w", "-o", settings, *arguments)
+
     run(program["initdb"], "-D", f"{folder}/data", "-U", "rai", "--pwfile", str(password), "-A", "scram-sha-256", "-N")
     try:
-        run(program["pg_ctl"], "-D", f"{folder}/data", "-l", f"{folder}/log", "-w", "-o", settings, "start")
+        control("start")
         subprocess.run(
             [program["createdb"], "-h", "127.0.0.1", "-p", str(port), "-U", "rai", database],
             check=True,
             env={"PGPASSWORD": "test-only", "PATH": os.environ["PATH"]},
         )
-        yield f"postgresql://rai:test-only@127.0.0.1:{port}/{database}"
+        yield PostgreSQL(f"postgresql://rai:test-only@127.0.0.1:{port}/{database}", folder, control)
     finally:
         with contextlib.suppress(subprocess.CalledProcessError):
-            run(program["pg_ctl"], "-D", f"{folder}/data", "-m", "immediate", "-w", "stop")
+            control("-m", "immediate", "stop")
         shutil.rmtree(folder, ignore_errors=True)
 
 

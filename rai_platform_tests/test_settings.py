@@ -38,6 +38,8 @@ def test_everything_lives_under_home_unless_it_is_sent_elsewhere(tmp_path: Path)
     assert settings.anchor_url == str(home / "keys" / "ledger_head.json")
     assert settings.signing_key == home / "keys" / "signing_key.pem"
     assert settings.tracking_uri == f"sqlite:///{home}/mlflow/mlflow.db"
+    assert settings.inference_log_url == f"sqlite:///{home}/serving/inference_log.db"
+    assert settings.protected_attributes_url == f"sqlite:///{home}/serving/protected_attributes.db"
     assert settings.mlflow_artifacts == home / "mlflow" / "artifacts"
     assert settings.executor == "multiprocess"
 
@@ -48,6 +50,8 @@ def test_every_place_can_be_named_by_a_variable(tmp_path: Path) -> None:
             "RAI_HOME": "/srv/rai",
             "RAI_MODELS": "/srv/models",
             "RAI_LEDGER_URL": "postgresql+psycopg2://db/ledger",
+            "RAI_INFERENCE_LOG_URL": "postgresql+psycopg2://db/log",
+            "RAI_PROTECTED_ATTRIBUTES": "postgresql+psycopg2://db/people",
             "RAI_STORE_URL": "s3://bucket/store",
             "RAI_LEDGER_ANCHOR": "s3://other/head.json",
             "RAI_SIGNING_KEY": "/run/secrets/key.pem",
@@ -59,6 +63,8 @@ def test_every_place_can_be_named_by_a_variable(tmp_path: Path) -> None:
     assert settings.home == Path("/srv/rai")
     assert settings.models == Path("/srv/models")
     assert settings.ledger_url == "postgresql+psycopg2://db/ledger"
+    assert settings.inference_log_url == "postgresql+psycopg2://db/log"
+    assert settings.protected_attributes_url == "postgresql+psycopg2://db/people"
     assert settings.store_url == "s3://bucket/store"
     assert settings.anchor_url == "s3://other/head.json"
     assert settings.signing_key == Path("/run/secrets/key.pem")
@@ -78,6 +84,17 @@ def test_relative_places_are_relative_to_the_working_folder_and_not_to_the_proje
 def test_a_tilde_is_the_home_folder_of_the_user(tmp_path: Path) -> None:
     settings = read_settings({"RAI_HOME": "~/rai", "RAI_MODELS": "~/models"}, working_folder=tmp_path)
     assert (settings.home, settings.models) == (Path.home() / "rai", Path.home() / "models")
+
+
+def test_a_database_may_be_named_by_its_file(tmp_path: Path) -> None:
+    settings = read_settings({"RAI_PROTECTED_ATTRIBUTES": "people.db"}, working_folder=tmp_path)
+    assert settings.protected_attributes_url == f"sqlite:///{tmp_path}/people.db"
+
+
+def test_a_database_that_nobody_knows_is_refused_without_telling_its_password() -> None:
+    with pytest.raises(BadInput, match="RAI_INFERENCE_LOG_URL: expected a file, or a URL such as sqlite:") as refused:
+        read_settings({"RAI_INFERENCE_LOG_URL": "mysql://rai:hunter2@db/log"})
+    assert "hunter2" not in str(refused.value)
 
 
 def test_an_empty_variable_is_as_good_as_none(tmp_path: Path) -> None:

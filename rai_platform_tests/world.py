@@ -49,6 +49,7 @@ class World:
             "RAI_STORE_URL",
             "RAI_LEDGER_ANCHOR",
             "RAI_SIGNING_KEY",
+            "RAI_INFERENCE_LOG_URL",
             "RAI_PROTECTED_ATTRIBUTES",
             "RAI_LOGGED_FEATURES",
             "RAI_ALERT_URLS",

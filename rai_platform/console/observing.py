@@ -31,7 +31,7 @@ def add_labels(home: Home, name: str, file: Path, output: Output) -> LabelCounts
     rules = compile_label_rules(recorded_candidate(home, find_production(home, name)))
     labels = read_label_file(file, rules)
     counts = LabelCounts()
-    parts = record_label_file(home.settings.inference_log, labels, model=name, clock=home.clock, where=str(file))
+    parts = record_label_file(home.settings.inference_log_url, labels, model=name, clock=home.clock, where=str(file))
     with Progress(console=output.told, transient=True) as progress:
         task = progress.add_task("labels", total=len(labels))
         for done, part in parts:
@@ -51,7 +51,7 @@ def add_groups(home: Home, name: str, features: tuple[SensitiveFeature, ...], fi
         raise BadInput(f"the model {name!r} has no sensitive features", where="sensitive_features")
     table = read_table(Source(path=str(file)), texts=(KEY,))
     groups = groups_of_keys(table, features, where=str(file))
-    _shown(write_groups(home.settings.protected_attributes, groups, model=name), len(groups), "groups", output)
+    _shown(write_groups(home.settings.protected_attributes_url, groups, model=name), len(groups), "groups", output)
     return len(groups)
 
 
@@ -77,7 +77,7 @@ def forget(home: Home, name: str, older_than: str, output: Output, *, yes: bool)
         typer.Abort: the person did not say yes.
     """
     before = home.clock() - _age(older_than)
-    log = home.settings.inference_log
+    log = home.settings.inference_log_url
     count = count_older(log, name, before=before)
     if count and not yes:
         asked = f"{counted(count)} of {name} from before {before:%Y-%m-%d %H:%M} UTC, with labels, would be deleted"

@@ -44,6 +44,7 @@ LEADING_OUT = (
     "RAI_ALERT_URLS",
     "RAI_SERVICE_URL",
     "RAI_UI_URL",
+    "RAI_INFERENCE_LOG_URL",
     "RAI_PROTECTED_ATTRIBUTES",
     "RAI_API_KEYS",
     "RAI_RATE_LIMIT",
@@ -201,7 +202,7 @@ def _one_day(
     if happening is not None:
         rows = happening.happen(rows)
     keys = [f"drill-{day}-{number}" for number in range(plan.people)]
-    for _ in write_groups(copy.settings.protected_attributes, rows.groups.set_axis(keys), model=caller.model):
+    for _ in write_groups(copy.settings.protected_attributes_url, rows.groups.set_axis(keys), model=caller.model):
         pass
     ids = list(caller.predictions(rows, keys))
     unlabelled.by_day[day] = dict(zip(ids, (int(each) for each in rows.outcome), strict=True))

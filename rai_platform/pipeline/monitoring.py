@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from rai_platform.errors import RaiError
+from rai_platform.errors import EvidenceMissing, RaiError
 from rai_platform.home import Home
 from rai_platform.pipeline.automation import job_name
 from rai_platform.pipeline.metadata_values import table
-from rai_platform.serving.log_tables import opened_to_read
+from rai_platform.serving.log_tables import count_recorded
 from rai_platform.spec.monitoring import LENGTHS
 from rai_platform.spec.policy import ServiceLevel
 from rai_platform.spec.reading import ModelDefinition
@@ -88,7 +88,7 @@ def _inference_log(definition: ModelDefinition) -> dg.AssetSpec:
         group_name=_group(definition),
         description="Every prediction that the service gave, and the labels that arrived since.",
         owners=list(definition.spec.owners),
-        kinds={"sqlite"},
+        kinds={"sql"},
     )
 
 
@@ -105,12 +105,10 @@ def _observed(home: Home, definition: ModelDefinition) -> dg.AssetObservation:
 
 def _counts(home: Home, name: str) -> tuple[int, int]:
     """Predictions of a model on record, and the labels of all models that have arrived."""
-    if not home.settings.inference_log.exists():
+    try:
+        return count_recorded(home.settings.inference_log_url, name)
+    except EvidenceMissing:
         return 0, 0
-    with opened_to_read(home.settings.inference_log) as connection:
-        (predictions,) = connection.execute("SELECT count(*) FROM predictions WHERE model = ?", (name,)).fetchone()
-        (labels,) = connection.execute("SELECT coalesce(max(place), 0) FROM labels").fetchone()
-    return int(predictions), int(labels)
 
 
 def _monitoring_report(definition: ModelDefinition) -> dg.AssetsDefinition:

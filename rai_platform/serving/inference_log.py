@@ -1,26 +1,28 @@
 """The inference log: one row for every prediction that was given, on disk before it is given; and the labels that arrive later.
 
 One thread writes. Whatever has gathered while it was busy goes into one transaction (group commit), so that many requests
-share one wait for the disk. SQLite in WAL mode with ``synchronous=FULL``: a transaction is on disk when it is committed.
+share one wait for the disk. SQLite in WAL mode with ``synchronous=FULL``, PostgreSQL with ``synchronous_commit=on``: a
+transaction is on disk when it is committed.
 """
 
 import contextlib
-import functools
+import itertools
 import json
 import queue
-import sqlite3
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from rai_platform.errors import BadInput, LogUnwritable, in_a_line
+import sqlalchemy as sa
+
+from rai_platform.errors import BadInput, LogUnwritable, RaiError
 from rai_platform.home import utc_now
+from rai_platform.serving.databases import hung_up_after, in_words, leads_to_its_database
 from rai_platform.serving.labels import LabelCounts, NewLabel, record_labels
-from rai_platform.serving.log_tables import chosen, open_to_write, opened_to_read
+from rai_platform.serving.log_tables import PREDICTIONS, chosen, insert, open_to_write, opened_to_read, transaction
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 MOST_WAITING = 1024  # requests
 MOST_TOGETHER = 256  # requests in one transaction
 SECONDS_FOR_A_LOCK = 2.0
+SECONDS_FOR_A_TRANSACTION = 20.0  # of a server, of which nothing is heard meanwhile
 COLUMNS = (
     "id",
     "request_id",
@@ -41,8 +44,7 @@ COLUMNS = (
     "latency_ms",
     "features",
 )
-INSERT = f"INSERT INTO predictions ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"  # noqa: S608 - our own names
-PROBE = ("probe", "probe", None, "", "", "", "", 0.0, 0, 0.0, "{}")
+PROBE = ("probe", "probe", None, "2000-01-01T00:00:00+00:00", "", "", "", 0.0, 0, 0.0, "{}")
 Answer = TypeVar("Answer")
 
 
@@ -84,9 +86,16 @@ class LoggedPrediction:
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """Something to write, within a transaction; and who waits for the answer."""
+    """Something to write, within a transaction; and who waits for the answer.
 
-    write: Callable[[sqlite3.Connection], Any]
+    Attributes:
+        rows: predictions to add; those of neighbours are added together.
+        write: what is done in their place; None where rows are added.
+        done: of who waits.
+    """
+
+    rows: Sequence[tuple[Any, ...]]
+    write: Callable[[sa.Connection], Any] | None
     done: "Future[Any]"
 
 
@@ -94,19 +103,16 @@ class InferenceLog:
     """The log of one service, and the thread that writes it.
 
     Args:
-        path: of the database; created where there is none, readable by its owner alone.
+        url: of the database; a file is created where there is none, readable by its owner alone.
         most_waiting: requests that may wait to be written.
         clock: the time, UTC; when labels arrive.
     """
 
-    def __init__(
-        self, path: Path, *, most_waiting: int = MOST_WAITING, clock: Callable[[], datetime] = utc_now
-    ) -> None:
-        self._path = path
+    def __init__(self, url: str, *, most_waiting: int = MOST_WAITING, clock: Callable[[], datetime] = utc_now) -> None:
+        self._url = url
         self._clock = clock
         self._queue: queue.Queue[_Asked | None] = queue.Queue(most_waiting)
-        self._connection: sqlite3.Connection | None = None
-        self._file: tuple[int, int] | None = None
+        self._connection: sa.Connection | None = None
         self._closed = False
         self._writer = threading.Thread(target=self._write_forever, name="inference-log", daemon=True)
         self._writer.start()
@@ -117,7 +123,7 @@ class InferenceLog:
         Raises:
             LogUnwritable: more requests wait already than may.
         """
-        return self._put(functools.partial(_insert, rows=[row.row for row in rows]))
+        return self._put(rows=[row.row for row in rows])
 
     def record_labels(self, labels: Sequence[NewLabel], *, model: str) -> "Future[LabelCounts]":
         """Done when the labels are on disk, all of them; fails and raises as ``record`` does.
@@ -138,8 +144,10 @@ class InferenceLog:
             self._queue.put(None)
             self._writer.join()
 
-    def _put(self, write: Callable[[sqlite3.Connection], Answer]) -> "Future[Answer]":
-        asked = _Asked(write, Future())
+    def _put(
+        self, write: Callable[[sa.Connection], Answer] | None = None, *, rows: Sequence[tuple[Any, ...]] = ()
+    ) -> "Future[Any]":
+        asked = _Asked(rows, write, Future())
         if self._closed:
             raise LogUnwritable("the inference log is closed")
         try:
@@ -168,7 +176,7 @@ class InferenceLog:
             answers = self._commit(together)
         except Exception as error:  # whatever it is, whoever waits is told, and the thread goes on
             self._drop_connection()
-            told = error.message if isinstance(error, LogUnwritable) else in_a_line(error)
+            told = error.message if isinstance(error, RaiError) else in_words(error)
             answers = [LogUnwritable(f"the inference log cannot be written: {told}")] * len(together)
         for asked, answer in zip(together, answers, strict=True):
             if isinstance(answer, Exception):
@@ -179,73 +187,73 @@ class InferenceLog:
     def _commit(self, together: Sequence[_Asked]) -> list[Any]:
         """What every request wrote, or why it was refused; one that is refused has written nothing, and stops no other."""
         connection = self._connected()
-        connection.execute("BEGIN IMMEDIATE")
         answers: list[Any] = []
-        for asked in together:
-            try:
-                answers.append(asked.write(connection))
-            except BadInput as refusal:
-                answers.append(refusal)
-        connection.execute("COMMIT")
+        with hung_up_after(connection, SECONDS_FOR_A_TRANSACTION), transaction(connection):
+            for write, neighbours in itertools.groupby(together, key=lambda asked: asked.write):
+                if write is None:
+                    alike = list(neighbours)
+                    insert(connection, PREDICTIONS, [row for asked in alike for row in asked.rows])
+                    answers += [None] * len(alike)
+                    continue
+                for _ in neighbours:
+                    try:
+                        answers.append(write(connection))
+                    except BadInput as refusal:
+                        answers.append(refusal)
         return answers
 
-    def _connected(self) -> sqlite3.Connection:
-        """The connection; a new one where the file is no longer the one that was opened, which SQLite would not notice."""
-        if self._connection is not None and self._file == _identity(self._path):
+    def _connected(self) -> sa.Connection:
+        """The connection; a new one where the old one leads nowhere, which would be noticed too late or not at all."""
+        if self._connection is not None and leads_to_its_database(self._connection):
             return self._connection
         self._drop_connection()
-        connection = open_to_write(self._path, seconds_for_a_lock=SECONDS_FOR_A_LOCK)
-        self._connection, self._file = connection, _identity(self._path)
-        return connection
+        self._connection = open_to_write(self._url, seconds_for_a_lock=SECONDS_FOR_A_LOCK, hurried=True)
+        return self._connection
 
     def _drop_connection(self) -> None:
-        """Closes the connection, by which SQLite takes back what was not committed."""
+        """Closes the connection, by which the database takes back what was not committed."""
         connection, self._connection = self._connection, None
         if connection is not None:
-            with contextlib.suppress(sqlite3.Error):
+            with contextlib.suppress(sa.exc.SQLAlchemyError, OSError):
+                connection.invalidate()
                 connection.close()
 
 
 def read_predictions(
-    path: Path, *, model: str | None = None, since: datetime | None = None, before: datetime | None = None
+    url: str, *, model: str | None = None, since: datetime | None = None, before: datetime | None = None
 ) -> "pd.DataFrame":
     """The predictions on record, oldest first: the columns of ``LoggedPrediction``, times as UTC, features as mappings.
 
     Args:
-        path: of the database.
+        url: of the database.
         model: of this name; of every one where None.
         since: recorded then or later; a time with its zone.
         before: recorded earlier than then; a time with its zone.
 
     Raises:
         EvidenceMissing: there is no log.
+        Unreachable: the database cannot be read.
     """
     import pandas as pd
 
-    conditions, values = chosen(model=model, since=since, before=before)
-    query = f"SELECT {', '.join(COLUMNS)} FROM predictions WHERE {conditions} ORDER BY recorded_at, request_id, rowid"  # noqa: S608 - our own names
-    with opened_to_read(path) as connection:
-        rows = connection.execute(query, values).fetchall()
+    table = PREDICTIONS.c
+    query = (
+        sa.select(*(table[name] for name in COLUMNS))
+        .where(chosen(model=model, since=since, before=before))
+        .order_by(table.recorded_at, table.request_id, table.rowid)
+    )
+    with opened_to_read(url) as connection:
+        rows = connection.execute(query).all()
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
     frame["recorded_at"] = pd.to_datetime(frame["recorded_at"], utc=True, format="ISO8601")
     frame["features"] = pd.Series([json.loads(text) for text in frame["features"]], dtype=object)
     return frame.astype({"score": "float64", "latency_ms": "float64"})
 
 
-def _insert(connection: sqlite3.Connection, *, rows: Sequence[tuple[Any, ...]]) -> None:
-    connection.executemany(INSERT, rows)
-
-
-def _probe(connection: sqlite3.Connection) -> None:
-    connection.execute("SAVEPOINT probe")
-    connection.execute(INSERT, PROBE)
-    connection.execute("ROLLBACK TO probe")
-    connection.execute("INSERT INTO probe VALUES (1, 1) ON CONFLICT (id) DO UPDATE SET times = times + 1")
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    try:
-        found = path.stat()
-    except FileNotFoundError:
-        return None
-    return found.st_dev, found.st_ino
+def _probe(connection: sa.Connection) -> None:
+    """Writes a row and takes it back; SQLite then writes another that stays, since it had not touched the disk otherwise."""
+    with connection.begin_nested() as taken_back:
+        insert(connection, PREDICTIONS, [PROBE])
+        taken_back.rollback()
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("INSERT INTO probe VALUES (1, 1) ON CONFLICT (id) DO UPDATE SET times = times + 1")

@@ -1,6 +1,5 @@
 """Labels from a file, without a service that runs: read whole, looked up whole, and recorded part by part."""
 
-import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from datetime import datetime
@@ -9,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from rai_platform.data.columns import as_text
 from rai_platform.data.sources import read_table
-from rai_platform.errors import LogUnwritable, UnknownColumn, UnsuitableData, UnusableRequest, did_you_mean, in_a_line
+from rai_platform.errors import LogUnwritable, UnknownColumn, UnsuitableData, UnusableRequest, did_you_mean
+from rai_platform.serving.databases import FAILURES, in_words, place_of
 from rai_platform.serving.labels import (
     LabelCounts,
     LabelRules,
@@ -49,12 +49,12 @@ def read_label_file(path: Path, rules: LabelRules) -> list[NewLabel]:
 
 
 def record_label_file(
-    log: Path, labels: Sequence[NewLabel], *, model: str, clock: Callable[[], datetime], where: str
+    log: str, labels: Sequence[NewLabel], *, model: str, clock: Callable[[], datetime], where: str
 ) -> Iterator[tuple[int, LabelCounts]]:
     """Records labels part by part, each on disk before the next; tells how many are done, and what became of a part.
 
     Args:
-        log: the database of the inference log.
+        log: URL of the inference log.
         labels: as ``read_label_file`` gives them.
         model: that they are for.
         clock: the time, UTC.
@@ -62,6 +62,7 @@ def record_label_file(
 
     Raises:
         EvidenceMissing: there is no log.
+        Unreachable: the log cannot be read.
         UnsuitableData: there is no prediction of the model that a row is for; before anything was recorded, unless
             predictions were deleted meanwhile.
         LogUnwritable: the log cannot be written; the parts that were told are on record.
@@ -80,11 +81,11 @@ def record_label_file(
                 yield done, counts
     except UnusableRequest as error:
         raise UnsuitableData(error.message, where=where) from None
-    except sqlite3.Error as error:
+    except FAILURES as error:
         raise LogUnwritable(
-            f"the inference log cannot be written: {in_a_line(error)}; {done} of {len(labels)} labels are on record, and the "
+            f"the inference log cannot be written: {in_words(error)}; {done} of {len(labels)} labels are on record, and the "
             "file can be given again",
-            where=str(log),
+            where=place_of(log),
         ) from None
 
 

@@ -4,16 +4,17 @@ The same label with the same time of observation is on record once, however ofte
 the history stays, and the current label is the one that arrived last.
 """
 
-import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import sqlalchemy as sa
+
 from rai_platform.data.columns import cell_text
 from rai_platform.errors import UnusableRequest, did_you_mean
 from rai_platform.serving.inputs import MOST_DETAILS, is_unicode, shown
-from rai_platform.serving.log_tables import told_time
+from rai_platform.serving.log_tables import LABELS, PREDICTIONS, insert, one_at_a_time, told_time
 from rai_platform.training.candidate import Candidate
 
 MOST_LABELS = 10_000  # in a request
@@ -200,7 +201,7 @@ def read_time(value: object) -> str:
 
 
 def record_labels(
-    connection: sqlite3.Connection,
+    connection: sa.Connection,
     labels: Sequence[NewLabel],
     *,
     model: str,
@@ -212,8 +213,9 @@ def record_labels(
     Raises:
         UnusableRequest: there is no prediction of the model that one is for, or several have its key; nothing was added.
     """
+    one_at_a_time(connection)
     ids = prediction_ids(connection, labels, model=model, numbering=numbering)
-    known = _history(connection, sorted(set(ids)))
+    known = _history(connection, ids)
     added: list[tuple[str, Label, str | None, str]] = []
     counted = {"recorded": 0, "repeated": 0, "corrected": 0}
     for identity, item in zip(ids, labels, strict=True):
@@ -224,27 +226,25 @@ def record_labels(
         counted["corrected" if history and history[-1][0] != item.label else "recorded"] += 1
         history.append(told)
         added.append((identity, *told, told_time(now)))
-    connection.executemany(
-        "INSERT INTO labels (prediction_id, label, observed_at, arrived_at) VALUES (?, ?, ?, ?)", added
-    )
+    insert(connection, LABELS, added)
     return LabelCounts(**counted)
 
 
 def prediction_ids(
-    connection: sqlite3.Connection, labels: Sequence[NewLabel], *, model: str, numbering: Numbering = IN_A_REQUEST
+    connection: sa.Connection, labels: Sequence[NewLabel], *, model: str, numbering: Numbering = IN_A_REQUEST
 ) -> list[str]:
     """The id of the prediction that each label is for.
 
     Raises:
         UnusableRequest: there is none of the model, or several have its key; with the place of each in ``details``.
     """
+    table = PREDICTIONS.c
     wanted = {item.id for item in labels if item.id is not None}
-    ids = {
-        row[0] for row in _looked_up(connection, "SELECT id FROM predictions WHERE model = ? AND id IN", model, wanted)
-    }
+    query = sa.select(table.id).where(table.model == model)
+    ids = {row.id for row in _looked_up(connection, query, table.id, wanted)}
     keys = {item.key for item in labels if item.key is not None}
-    query = "SELECT key, min(id), count(*) FROM predictions WHERE model = ? AND key IN"
-    of_key = {row[0]: (row[1], row[2]) for row in _looked_up(connection, query, model, keys, " GROUP BY key")}
+    query = sa.select(table.key, sa.func.min(table.id), sa.func.count()).where(table.model == model).group_by(table.key)
+    of_key = {key: (first, count) for key, first, count in _looked_up(connection, query, table.key, keys)}
     found: list[str] = []
     problems: list[dict[str, object]] = []
     for place, item in enumerate(labels, numbering.first):
@@ -261,12 +261,17 @@ def prediction_ids(
     return found
 
 
-def label_history(connection: sqlite3.Connection, identity: str) -> list[RecordedLabel]:
+def label_history(connection: sa.Connection, identity: str) -> list[RecordedLabel]:
     """Every label of a prediction, in the order of arrival; the last is the current one."""
-    query = "SELECT place, label, observed_at, arrived_at FROM labels WHERE prediction_id = ? ORDER BY place"
+    table = LABELS.c
+    query = (
+        sa.select(table.place, table.label, table.observed_at, table.arrived_at)
+        .where(table.prediction_id == identity)
+        .order_by(table.place)
+    )
     return [
         RecordedLabel(place=place, label=label, observed_at=observed_at, arrived_at=arrived_at)
-        for place, label, observed_at, arrived_at in connection.execute(query, (identity,))
+        for place, label, observed_at, arrived_at in connection.execute(query)
     ]
 
 
@@ -320,23 +325,20 @@ def _read_label(item: object, rules: LabelRules) -> NewLabel:
 
 
 def is_key(value: object) -> bool:
-    """Whether a value can be a key: a text of 1 to 200 letters."""
-    return isinstance(value, str) and 1 <= len(value) <= LONGEST_KEY and is_unicode(value)
+    """Whether a value can be a key: a text of 1 to 200 letters, none of them NUL, which PostgreSQL knows no text with."""
+    return isinstance(value, str) and 1 <= len(value) <= LONGEST_KEY and is_unicode(value) and "\0" not in value
 
 
 def _looked_up(
-    connection: sqlite3.Connection, query: str, model: str, values: set[str], ending: str = ""
-) -> list[tuple[Any, ...]]:
-    if not values:
-        return []
-    asked = f"{query} ({', '.join('?' * len(values))}){ending}"
-    return connection.execute(asked, [model, *values]).fetchall()
+    connection: sa.Connection, query: "sa.Select[Any]", column: "sa.ColumnClause[Any]", values: set[str]
+) -> Sequence[Any]:
+    return connection.execute(query.where(column.in_(sorted(values)))).all() if values else []
 
 
-def _history(connection: sqlite3.Connection, ids: Sequence[str]) -> dict[str, list[tuple[Label, str | None]]]:
-    marks = ", ".join("?" * len(ids))
-    query = f"SELECT prediction_id, label, observed_at FROM labels WHERE prediction_id IN ({marks}) ORDER BY place"  # noqa: S608 - question marks
+def _history(connection: sa.Connection, ids: Sequence[str]) -> dict[str, list[tuple[Label, str | None]]]:
+    table = LABELS.c
+    query = sa.select(table.prediction_id, table.label, table.observed_at).order_by(table.place)
     history: dict[str, list[tuple[Label, str | None]]] = {}
-    for identity, label, observed_at in connection.execute(query, ids):
+    for identity, label, observed_at in _looked_up(connection, query, table.prediction_id, set(ids)):
         history.setdefault(identity, []).append((label, observed_at))
     return history

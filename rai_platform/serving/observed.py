@@ -8,11 +8,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+import sqlalchemy as sa
+
 from rai_platform.data.sample import FEATURE, SENSITIVE
 from rai_platform.serving import labels
 from rai_platform.serving.features import is_hashed
 from rai_platform.serving.labels import RecordedLabel
-from rai_platform.serving.log_tables import chosen, opened_to_read, told_time
+from rai_platform.serving.log_tables import LABELS, PREDICTIONS, chosen, opened_to_read, told_time
 from rai_platform.serving.protected import read_groups
 
 if TYPE_CHECKING:
@@ -21,20 +23,8 @@ if TYPE_CHECKING:
 
     from rai_platform.settings import Settings
 
-COLUMNS = {
-    "id": "p.id",
-    "recorded_at": "p.recorded_at",
-    "version": "p.version",
-    "digest": "p.digest",
-    "key": "p.key",
-    "score": "p.score",
-    "decision": "p.decision",
-    "latency_ms": "p.latency_ms",
-    "label": "l.label",
-    "label_observed_at": "l.observed_at",
-    "label_arrived_at": "l.arrived_at",
-    "features": "p.features",
-}
+OF_A_PREDICTION = ("id", "recorded_at", "version", "digest", "key", "score", "decision", "latency_ms")
+COLUMNS = (*OF_A_PREDICTION, "label", "label_observed_at", "label_arrived_at", "features")
 TIMES = ("recorded_at", "label_observed_at", "label_arrived_at")
 
 
@@ -65,24 +55,18 @@ def read_observed(
 
     Raises:
         EvidenceMissing: there is no log.
+        Unreachable: a database cannot be read.
     """
     import pandas as pd
 
-    conditions, values = chosen(model=model, since=since, before=before)
-    arrived, times = ("", []) if known_at is None else (" AND arrived_at <= ?", [told_time(known_at)])
-    query = f"""
-        SELECT {", ".join(COLUMNS.values())} FROM predictions p LEFT JOIN labels l ON l.place =
-            (SELECT max(place) FROM labels WHERE prediction_id = p.id{arrived})
-        WHERE {conditions} ORDER BY recorded_at, request_id, p.rowid
-    """  # noqa: S608 - our own names
-    with opened_to_read(settings.inference_log) as connection:
-        rows = connection.execute(query, [*times, *values]).fetchall()
+    with opened_to_read(settings.inference_log_url) as connection:
+        rows = connection.execute(_query(connection, model, since=since, before=before, known_at=known_at)).all()
     columns = dict(zip(COLUMNS, zip(*rows, strict=True), strict=True)) if rows else dict.fromkeys(COLUMNS, ())
     texts = columns.pop("features")
     frame = pd.DataFrame({name: _column(name, list(column)) for name, column in columns.items()})
     parts = [frame, feature_columns(texts).add_prefix(FEATURE)]
     if with_groups:
-        parts.append(read_groups(settings.protected_attributes, frame["key"], model=model).add_prefix(SENSITIVE))
+        parts.append(read_groups(settings.protected_attributes_url, frame["key"], model=model).add_prefix(SENSITIVE))
     return pd.concat(parts, axis=1)
 
 
@@ -92,8 +76,42 @@ def label_history(settings: "Settings", identity: str) -> list[RecordedLabel]:
     Raises:
         EvidenceMissing: there is no log.
     """
-    with opened_to_read(settings.inference_log) as connection:
+    with opened_to_read(settings.inference_log_url) as connection:
         return labels.label_history(connection, identity)
+
+
+def _query(
+    connection: sa.Connection,
+    model: str,
+    *,
+    since: datetime | None,
+    before: datetime | None,
+    known_at: datetime | None,
+) -> "sa.Select[Any]":
+    """Predictions, each beside the last of its labels that had arrived."""
+    own = LABELS.c.prediction_id == PREDICTIONS.c.id
+    if known_at is not None:
+        own &= LABELS.c.arrived_at <= told_time(known_at)
+    last: sa.FromClause
+    if connection.dialect.name == "postgresql":
+        # By the index for each prediction, whatever PostgreSQL takes the number of labels for: it may compare all with all else.
+        last = (
+            sa.select(LABELS).where(own).order_by(LABELS.c.place.desc()).limit(1).correlate(PREDICTIONS).lateral("last")
+        )
+        joined = PREDICTIONS.outerjoin(last, sa.true())
+    else:
+        last = sa.alias(LABELS, "last")
+        place = sa.select(sa.func.max(LABELS.c.place)).where(own).correlate(PREDICTIONS).scalar_subquery()
+        joined = PREDICTIONS.outerjoin(last, last.c.place == place)
+    table, label = PREDICTIONS.c, last.c
+    return (
+        sa.select(
+            *(table[name] for name in OF_A_PREDICTION), label.label, label.observed_at, label.arrived_at, table.features
+        )
+        .select_from(joined)
+        .where(chosen(model=model, since=since, before=before))
+        .order_by(table.recorded_at, table.request_id, table.rowid)
+    )
 
 
 def feature_columns(texts: Sequence[str]) -> "pd.DataFrame":

@@ -38,7 +38,7 @@ def opened_service(
     """
     access, served = access_of(home.settings), load_served(home, find_production(home, name))
     with contextlib.ExitStack() as opened:
-        log = InferenceLog(home.settings.inference_log, clock=home.clock)
+        log = InferenceLog(home.settings.inference_log_url, clock=home.clock)
         opened.callback(log.close)
         log.probe().result()
         watch = Watch(home, served, every=every)

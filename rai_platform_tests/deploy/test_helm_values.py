@@ -129,13 +129,9 @@ def test_every_variable_is_one_that_the_platform_reads(code_server: dict[str, An
     launched = launcher_of_the_chart()["config"]["run_k8s_config"]["container_config"]["env"]
     for variables in (code_server["env"], launched):
         assert {variable["name"] for variable in variables} <= known
-    of_serving = {
-        "RAI_PROTECTED_ATTRIBUTES",
-        "RAI_LOGGED_FEATURES",
-        "RAI_ALERT_URLS",
-        "RAI_SERVICE_URL",
-        "RAI_UI_URL",
-    } | {"RAI_API_KEYS", "RAI_RATE_LIMIT"}
+    of_serving = {"RAI_LOGGED_FEATURES", "RAI_ALERT_URLS", "RAI_SERVICE_URL", "RAI_UI_URL"}
+    of_serving |= {"RAI_INFERENCE_LOG_URL", "RAI_PROTECTED_ATTRIBUTES"}  # which a run has from a Secret
+    of_serving |= {"RAI_API_KEYS", "RAI_RATE_LIMIT"}
     not_for_steps = {"RAI_PUBLIC_KEY", "RAI_TRACEBACK", *of_serving}
     assert {variable["name"] for variable in launched} == known - not_for_steps
 

@@ -20,6 +20,7 @@ from rai_platform.pipeline.watching import acknowledge, look_at_production
 from rai_platform.serving.observed import read_observed
 from rai_platform.settings import read_settings
 from rai_platform_tests.inbox import Inbox
+from rai_platform_tests.serving.conftest import file_at
 from rai_platform_tests.world import World
 
 PLAN = Plan(days=6, people=400, begins=4, labels_after=1)
@@ -79,7 +80,7 @@ def test_production_itself_is_left_as_it_was(released_world: World, biased: tupl
     assert biased[0].messages
     with released_world.home.ledger.read() as reader:
         assert not list(reader.entries(model="fair", kinds=["alert", "rollback", "rollback_failed"]))
-    assert not released_world.settings.inference_log.exists()
+    assert not file_at(released_world.settings.inference_log_url).exists()
 
 
 @pytest.mark.parametrize(
@@ -100,14 +101,19 @@ def test_a_drill_that_would_write_into_production_is_refused(released: World, tm
 
 
 def test_a_drill_tells_nobody_and_knows_no_real_person(released: World, tmp_path: Path, inbox: Inbox) -> None:
-    people = tmp_path / "people.db"
-    variables = {"RAI_ALERT_URLS": inbox.url, "RAI_PROTECTED_ATTRIBUTES": str(people)}
+    people, log = tmp_path / "people.db", tmp_path / "log.db"
+    variables = {
+        "RAI_ALERT_URLS": inbox.url,
+        "RAI_PROTECTED_ATTRIBUTES": str(people),
+        "RAI_INFERENCE_LOG_URL": f"sqlite:///{log}",
+    }
     home = Home(read_settings({**released.settings.environment, **variables}))
     plan = dataclasses.replace(PLAN, days=2, begins=1)
     drill = run_drill(home, released.model("fair"), plan, folder=tmp_path / "drill", tell=lambda _: None)
     assert drill.messages
     assert inbox.received == []
     assert not people.exists()
+    assert not log.exists()
 
 
 @pytest.mark.slow
@@ -208,8 +214,8 @@ def test_a_url_that_apprise_does_not_know_is_refused_without_telling_it(troubled
 
 
 def test_whoever_cannot_look_tells_so_once_a_day(troubled: World, inbox: Inbox, then: datetime) -> None:
-    home = Home(dataclasses.replace(troubled.settings, alert_urls=(inbox.url,)))
-    troubled.settings.inference_log.write_bytes(b"no database")
+    home = Home(dataclasses.replace(troubled.settings, alert_urls=(inbox,)))
+    file_at(troubled.settings.inference_log_url).write_bytes(b"no database")
     for hour in (1, 2):
         with pytest.raises(RaiError):
             look_at_production(home, troubled.model("fair"), now=then + timedelta(hours=hour))
@@ -219,7 +225,7 @@ def test_whoever_cannot_look_tells_so_once_a_day(troubled: World, inbox: Inbox, 
 
 
 def test_where_features_are_hashed_the_rest_is_watched(troubled: World, then: datetime) -> None:
-    with contextlib.closing(sqlite3.connect(troubled.settings.inference_log)) as log, log:
+    with contextlib.closing(sqlite3.connect(file_at(troubled.settings.inference_log_url))) as log, log:
         log.execute('UPDATE predictions SET features = \'{"hmac_sha256": "00"}\'')
     report = look_at_production(troubled.home, troubled.model("fair"), now=then).report
     assert set(report.windows[0].drift) == {"(score)"}

@@ -67,7 +67,7 @@ def test_labels_lead_to_another_look_at_the_last_window(released: World) -> None
     watch = build_monitoring(released.model("fair")).sensors[0]
     first = asked(released, watch, None)
     assert (first.run_requests or [], first.cursor) == ([], "0")
-    log = InferenceLog(released.settings.inference_log)
+    log = InferenceLog(released.settings.inference_log_url)
     log.record([row("a-0")]).result(30)
     log.record_labels([NewLabel(id="a-0", label=1)], model="fair").result(30)
     log.close()

@@ -42,7 +42,7 @@ class Running:
         return self.client.post(path, json=body)
 
     def logged(self) -> pd.DataFrame:
-        return read_predictions(self.world.settings.inference_log)
+        return read_predictions(self.world.settings.inference_log_url)
 
 
 def records(rows: int, *, seed: int = 11) -> list[dict[str, Any]]:
@@ -75,15 +75,21 @@ def running(
 
 
 @contextlib.contextmanager
-def command(world: World, *arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """`rai serve` as a process of its own, once it is ready, and its address."""
+def command(world: World, *arguments: str, **variables: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """`rai serve` as a process of its own, once it is ready, and its address.
+
+    Args:
+        world: the home it serves from.
+        arguments: of the command.
+        variables: of the environment, besides the world's own.
+    """
     port = free_port()
     settings = world.settings
     environment = {**settings.environment, "RAI_HOME": str(settings.home), "RAI_MODELS": str(settings.models)}
     process = subprocess.Popen(
         [BIN / "rai", "serve", "fair", "--port", str(port), *arguments],
         cwd=world.folder,
-        env={**environment, "PYTHONPATH": os.environ.get("PYTHONPATH", "")},
+        env={**environment, **variables, "PYTHONPATH": os.environ.get("PYTHONPATH", "")},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

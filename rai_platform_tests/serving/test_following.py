@@ -17,6 +17,7 @@ from rai_platform.serving.served import find_production, load_served, must_be_se
 from rai_platform.training.manifest import Feature, Manifest
 from rai_platform_tests.servers import BIN, free_port
 from rai_platform_tests.serving.asking import Running, eventually, ids, records, running
+from rai_platform_tests.serving.conftest import file_at
 from rai_platform_tests.world import World, lending_attributes, told
 
 PEOPLE = records(5)
@@ -158,7 +159,7 @@ def test_a_ledger_that_cannot_be_read_leaves_the_model_as_it_is(released: World)
 def test_no_prediction_is_given_that_cannot_be_recorded(released: World) -> None:
     with running(released) as service:
         assert service.post({"records": PEOPLE}).status_code == 200
-        with sqlite3.connect(released.settings.inference_log) as database:
+        with sqlite3.connect(file_at(released.settings.inference_log_url)) as database:
             database.execute(
                 "CREATE TRIGGER full BEFORE INSERT ON predictions BEGIN SELECT RAISE(ABORT, 'disk is full'); END"
             )
@@ -170,7 +171,7 @@ def test_no_prediction_is_given_that_cannot_be_recorded(released: World) -> None
         ready = service.client.get("/ready")
         assert (ready.status_code, ready.json()["ready"]) == (503, False)
         assert service.client.get("/health").status_code == 200
-        with sqlite3.connect(released.settings.inference_log) as database:
+        with sqlite3.connect(file_at(released.settings.inference_log_url)) as database:
             database.execute("DROP TRIGGER full")
         database.close()
         assert service.client.get("/ready").status_code == 200

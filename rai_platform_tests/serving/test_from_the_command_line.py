@@ -12,6 +12,7 @@ import pytest
 
 from rai_platform.serving.inference_log import InferenceLog, read_predictions
 from rai_platform.serving.observed import read_observed
+from rai_platform_tests.serving.conftest import file_at
 from rai_platform_tests.serving.test_inference_log import row
 from rai_platform_tests.world import Command, World
 
@@ -21,7 +22,7 @@ TODAY = datetime.now(UTC)
 @pytest.fixture
 def world(released: World) -> World:
     """A year-old prediction and three of today."""
-    log = InferenceLog(released.settings.inference_log)
+    log = InferenceLog(released.settings.inference_log_url)
     log.record([row(f"n-{place}", key=f"k{place}", at=TODAY) for place in range(3)]).result(30)
     log.record([row("o-0", key="old", at=TODAY - timedelta(days=365))]).result(30)
     log.close()
@@ -74,7 +75,7 @@ def test_what_cannot_be_used_is_told_in_a_sentence_and_nothing_is_recorded(
     assert said in " ".join(err.split())
     assert "Traceback" not in err
     assert read_observed(world.settings, "fair")["label"].isna().all()
-    assert not world.settings.protected_attributes.exists()
+    assert not file_at(world.settings.protected_attributes_url).exists()
 
 
 def test_the_log_is_written_as_parquet_by_day(rai: Command) -> None:
@@ -98,9 +99,9 @@ def test_old_predictions_are_forgotten_only_where_somebody_says_so(
     assert code == 2
     assert "1 prediction of fair" in err
     assert "say so with --yes" in err
-    assert len(read_predictions(world.settings.inference_log)) == 4
+    assert len(read_predictions(world.settings.inference_log_url)) == 4
     assert rai("log", "forget", "fair", "--older-than", "90d", "--yes")[:2] == (0, "1 prediction deleted\n")
-    assert sorted(read_predictions(world.settings.inference_log)["id"]) == ["n-0", "n-1", "n-2"]
+    assert sorted(read_predictions(world.settings.inference_log_url)["id"]) == ["n-0", "n-1", "n-2"]
     code, out, _ = rai("log", "forget", "fair", "--older-than", "90d", "--json")
     assert (code, json.loads(out)) == (0, {"deleted": 0})
 
@@ -115,4 +116,4 @@ def test_a_person_is_asked_before(
 
     monkeypatch.setattr("sys.stdin", Terminal(typed))
     assert rai("log", "forget", "fair", "--older-than", "90d")[0] == code
-    assert len(read_predictions(world.settings.inference_log)) == left
+    assert len(read_predictions(world.settings.inference_log_url)) == left

@@ -15,7 +15,7 @@ CLIENTS = 8
 
 
 @pytest.mark.slow
-def test_every_answer_received_is_on_record_exactly_once_when_the_process_is_killed(released: World) -> None:
+def test_every_answer_received_is_on_record_exactly_once_when_the_process_is_killed(released: World, url: str) -> None:
     people = records(200)
     answers: list[Any] = []
 
@@ -31,7 +31,7 @@ def test_every_answer_received_is_on_record_exactly_once_when_the_process_is_kil
 
     for _ in range(2):  # the second time, the log is one that a killed process left
         known = len(answers)
-        with command(released) as (process, address):
+        with command(released, RAI_INFERENCE_LOG_URL=url) as (process, address):
             clients = [threading.Thread(target=ask, args=(number, address)) for number in range(CLIENTS)]
             for client in clients:
                 client.start()
@@ -39,7 +39,7 @@ def test_every_answer_received_is_on_record_exactly_once_when_the_process_is_kil
             process.send_signal(signal.SIGKILL)
             for client in clients:
                 client.join()
-    logged = read_predictions(released.settings.inference_log)
+    logged = read_predictions(url)
     assert logged["id"].is_unique
     by_id = logged.set_index("id")
     assert len(answers) > 300
@@ -69,5 +69,5 @@ def test_a_signal_ends_it_in_order(released: World, ending: signal.Signals) -> N
     assert "fair, version 1: http://127.0.0.1:" in output
     assert "Traceback" not in output
     assert secret not in output
-    logged = read_predictions(released.settings.inference_log)
+    logged = read_predictions(released.settings.inference_log_url)
     assert logged["id"].tolist() == [prediction["id"] for prediction in answer.json()["predictions"]]

@@ -2,8 +2,6 @@
 
 import itertools
 import json
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 
 import pandas as pd
@@ -14,24 +12,24 @@ from rai_platform.serving import label_files
 from rai_platform.serving.inference_log import InferenceLog
 from rai_platform.serving.label_files import read_label_file, record_label_file
 from rai_platform.serving.labels import LabelCounts, NewLabel, label_history
-from rai_platform.serving.log_tables import opened_to_read
+from rai_platform.serving.log_tables import count_recorded, opened_to_read, told_time
+from rai_platform_tests.serving.conftest import without_room
 from rai_platform_tests.serving.test_inference_log import NOON, row
-from rai_platform_tests.serving.test_labels import BINARY
+from rai_platform_tests.serving.test_labels import BINARY, MINUTE
 
 TIME = "2026-01-01T12:00:00.000000+00:00"
 
 
 @pytest.fixture
-def log(tmp_path: Path) -> Path:
+def log(url: str) -> str:
     """A log of ten predictions, `1-0` to `1-9`."""
-    path = tmp_path / "inference_log.db"
-    opened = InferenceLog(path)
+    opened = InferenceLog(url)
     opened.record([row(f"1-{place}", key=f"00{place}") for place in range(10)]).result(30)
     opened.close()
-    return path
+    return url
 
 
-def record(log: Path, labels: list[NewLabel]) -> LabelCounts:
+def record(log: str, labels: list[NewLabel]) -> LabelCounts:
     parts = record_label_file(log, labels, model="fair", clock=lambda: NOON, where="labels.csv")
     counts = LabelCounts()
     for _, part in parts:
@@ -79,7 +77,7 @@ def test_a_file_that_cannot_be_read_is_told_with_the_row(
     assert "labels.csv" in str(refused.value)
 
 
-def test_a_file_is_recorded_part_by_part_and_again_adds_nothing(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_is_recorded_part_by_part_and_again_adds_nothing(log: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(label_files, "AT_ONCE", 4)
     labels = [NewLabel(id=f"1-{place}", label=place % 2) for place in range(10)]
     parts = record_label_file(log, labels, model="fair", clock=lambda: NOON, where="")
@@ -87,30 +85,27 @@ def test_a_file_is_recorded_part_by_part_and_again_adds_nothing(log: Path, monke
     assert record(log, labels) == LabelCounts(repeated=10)
 
 
-def test_one_unknown_row_at_the_end_refuses_the_whole_file(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_unknown_row_at_the_end_refuses_the_whole_file(log: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(label_files, "AT_ONCE", 4)
     labels = [*(NewLabel(key=f"00{place}", label=1) for place in range(9)), NewLabel(key="nobody", label=1)]
     with pytest.raises(UnsuitableData, match=r'labels.csv: row 10, field "key": .* got none; no label was recorded'):
         record(log, labels)
-    with closing(sqlite3.connect(log)) as database:
-        assert database.execute("SELECT count(*) FROM labels").fetchone() == (0,)
+    assert count_recorded(log, "fair") == (10, 0)
 
 
-def test_a_part_that_cannot_be_written_leaves_the_parts_before_it(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_part_that_cannot_be_written_leaves_the_parts_before_it(log: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(label_files, "AT_ONCE", 4)
-    with closing(sqlite3.connect(log)) as database:
-        database.execute(
-            "CREATE TRIGGER full BEFORE INSERT ON labels WHEN NEW.prediction_id = '1-6' "
-            "BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END"
-        )
     labels = [NewLabel(id=f"1-{place}", label=1) for place in range(10)]
-    with pytest.raises(LogUnwritable, match="database or disk is full; 4 of 10 labels are on record"):
+    with (
+        without_room(log, "labels", for_row="NEW.prediction_id = '1-6'"),
+        pytest.raises(LogUnwritable, match="database or disk is full; 4 of 10 labels are on record"),
+    ):
         record(log, labels)
     with opened_to_read(log) as reader:
         assert [bool(label_history(reader, f"1-{place}")) for place in range(10)] == [True] * 4 + [False] * 6
 
 
-def test_a_service_that_writes_the_same_log_goes_on(log: Path) -> None:
+def test_a_service_that_writes_the_same_log_goes_on(log: str) -> None:
     """Both get through, whatever the order of their transactions."""
     service = InferenceLog(log)
     labels = [NewLabel(id=f"1-{place}", label=label) for label, place in itertools.product((0, 1), range(10))]
@@ -118,7 +113,11 @@ def test_a_service_that_writes_the_same_log_goes_on(log: Path) -> None:
     done = []
     for place, _ in enumerate(parts):
         done.append(service.record([row(f"s-{place}")]))
-        done.append(service.record_labels([NewLabel(id="1-0", label=1, observed_at=str(place))], model="fair"))
+        done.append(
+            service.record_labels(
+                [NewLabel(id="1-0", label=1, observed_at=told_time(NOON + place * MINUTE))], model="fair"
+            )
+        )
     assert [each.exception(30) for each in done] == [None] * len(done)
     service.close()
     with opened_to_read(log) as reader:
@@ -127,7 +126,7 @@ def test_a_service_that_writes_the_same_log_goes_on(log: Path) -> None:
 
 def test_labels_without_a_log_have_nothing_to_be_for(tmp_path: Path) -> None:
     with pytest.raises(EvidenceMissing, match="no prediction was recorded yet"):
-        record(tmp_path / "none.db", [NewLabel(id="a", label=1)])
+        record(f"sqlite:///{tmp_path}/none.db", [NewLabel(id="a", label=1)])
     assert not (tmp_path / "none.db").exists()
 
 

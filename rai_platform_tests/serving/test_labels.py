@@ -1,13 +1,12 @@
 """Labels in the log: added once, never changed, in the order of arrival; current is the one that arrived last."""
 
 import itertools
-import sqlite3
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -22,13 +21,15 @@ from rai_platform.serving.labels import (
     read_labels,
     record_labels,
 )
-from rai_platform.serving.log_tables import open_to_write, opened_to_read, transaction
+from rai_platform.serving.log_tables import LABELS, open_to_write, opened_to_read, told_time, transaction
 from rai_platform.training.candidate import Candidate
 from rai_platform.training.manifest import Manifest
+from rai_platform_tests.serving.conftest import held
 from rai_platform_tests.serving.test_inference_log import NOON, row
 
 BINARY = LabelRules(labels={"1": 1, "0": 0}, listed=("1", "0"))
 MINUTE = timedelta(minutes=1)
+T, U = told_time(NOON + MINUTE), told_time(NOON + 2 * MINUTE)
 
 
 def candidate(positive: str, negative: str | None, classes: tuple[str, ...] = ()) -> Candidate:
@@ -129,20 +130,19 @@ def test_a_time_is_one_however_its_zone_is_written() -> None:
 
 
 @pytest.fixture
-def connection(tmp_path: Path) -> Iterator[sqlite3.Connection]:
+def connection(url: str) -> Iterator[sa.Connection]:
     """A log of ten predictions, `a-0` to `a-9`, the last two of one key."""
-    path = tmp_path / "inference_log.db"
-    log = InferenceLog(path)
+    log = InferenceLog(url)
     keys = [*(f"key {place}" for place in range(8)), "twice", "twice"]
     log.record([row(f"a-{place}", key=key) for place, key in enumerate(keys)]).result(30)
     log.record([row("b-0", model="other", key="key 0")]).result(30)
     log.close()
-    opened = open_to_write(path)
+    opened = open_to_write(url)
     yield opened
     opened.close()
 
 
-def add(connection: sqlite3.Connection, *labels: NewLabel, now: datetime = NOON) -> LabelCounts:
+def add(connection: sa.Connection, *labels: NewLabel, now: datetime = NOON) -> LabelCounts:
     with transaction(connection):
         return record_labels(connection, labels, model="fair", now=now)
 
@@ -151,25 +151,25 @@ def label(identity: str, value: int, observed_at: str | None = None) -> NewLabel
     return NewLabel(id=identity, label=value, observed_at=observed_at)
 
 
-def test_labels_are_recorded_once_and_corrections_keep_the_history(connection: sqlite3.Connection) -> None:
+def test_labels_are_recorded_once_and_corrections_keep_the_history(connection: sa.Connection) -> None:
     assert add(connection, label("a-0", 1), label("a-1", 0)) == LabelCounts(recorded=2)
-    assert add(connection, label("a-0", 1), label("a-1", 1, "t")) == LabelCounts(repeated=1, corrected=1)
-    assert add(connection, label("a-1", 1, "u"), label("a-1", 0)) == LabelCounts(recorded=1, repeated=1)
+    assert add(connection, label("a-0", 1), label("a-1", 1, T)) == LabelCounts(repeated=1, corrected=1)
+    assert add(connection, label("a-1", 1, U), label("a-1", 0)) == LabelCounts(recorded=1, repeated=1)
     assert [(each.label, each.observed_at) for each in label_history(connection, "a-1")] == [
         (0, None),
-        (1, "t"),
-        (1, "u"),
+        (1, T),
+        (1, U),
     ]
 
 
-def test_within_one_request_the_order_counts_too(connection: sqlite3.Connection) -> None:
+def test_within_one_request_the_order_counts_too(connection: sa.Connection) -> None:
     assert add(connection, label("a-0", 1), label("a-0", 0), label("a-0", 1)) == LabelCounts(
         recorded=1, corrected=1, repeated=1
     )
     assert [each.label for each in label_history(connection, "a-0")] == [1, 0]
 
 
-def test_what_the_log_does_not_know_refuses_all(connection: sqlite3.Connection) -> None:
+def test_what_the_log_does_not_know_refuses_all(connection: sa.Connection) -> None:
     unknown = [label(f"x-{place}", 1) for place in range(30)]
     with pytest.raises(
         UnusableRequest, match='with the id "x-0"; got none \\(29 more\\); no label was recorded'
@@ -182,7 +182,7 @@ def test_what_the_log_does_not_know_refuses_all(connection: sqlite3.Connection) 
     assert label_history(connection, "a-0") == []
 
 
-def test_a_key_tells_a_prediction_where_it_occurs_once(connection: sqlite3.Connection) -> None:
+def test_a_key_tells_a_prediction_where_it_occurs_once(connection: sa.Connection) -> None:
     assert add(connection, NewLabel(key="key 0", label=1)) == LabelCounts(recorded=1)
     assert add(connection, label("a-0", 1)) == LabelCounts(repeated=1)
     with pytest.raises(UnusableRequest, match='the key "twice"; got 2, which only an id tells apart'):
@@ -191,16 +191,18 @@ def test_a_key_tells_a_prediction_where_it_occurs_once(connection: sqlite3.Conne
         add(connection, NewLabel(key="nobody", label=1))
 
 
-def test_a_label_on_record_is_neither_changed_nor_deleted(connection: sqlite3.Connection) -> None:
+def test_a_label_on_record_is_neither_changed_nor_deleted(connection: sa.Connection) -> None:
     add(connection, label("a-0", 1))
-    with pytest.raises(sqlite3.IntegrityError, match="never changed"):
-        connection.execute("UPDATE labels SET label = 0")
-    with pytest.raises(sqlite3.IntegrityError, match="with its prediction alone"):
-        connection.execute("DELETE FROM labels")
+    with pytest.raises(sa.exc.DBAPIError, match="never changed"), transaction(connection):
+        connection.execute(sa.update(LABELS).values(label=0))
+    with pytest.raises(sa.exc.DBAPIError, match="with its prediction alone"), transaction(connection):
+        connection.execute(sa.delete(LABELS))
 
 
 ARRIVALS = st.lists(
-    st.tuples(st.sampled_from(["a-0", "a-1", "a-2"]), st.sampled_from([0, 1]), st.sampled_from([None, "t", "u", "v"])),
+    st.tuples(
+        st.sampled_from(["a-0", "a-1", "a-2"]), st.sampled_from([0, 1]), st.sampled_from([None, T, U, told_time(NOON)])
+    ),
     max_size=25,
 )
 
@@ -208,10 +210,10 @@ ARRIVALS = st.lists(
 @given(arrivals=ARRIVALS, cuts=st.lists(st.integers(0, 25), max_size=4))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
 def test_however_labels_arrive_the_history_is_that_of_first_arrivals(
-    connection: sqlite3.Connection, arrivals: list[tuple[str, int, str | None]], cuts: list[int]
+    connection: sa.Connection, arrivals: list[tuple[str, int, str | None]], cuts: list[int]
 ) -> None:
     """In whatever parts and however often repeated: each (id, label, time) once, in the order of its first arrival."""
-    connection.execute("BEGIN")
+    taken_back = connection.begin()
     bounds = sorted({0, len(arrivals), *(cut for cut in cuts if cut < len(arrivals))})
     counts = LabelCounts()
     for time, (start, end) in enumerate(itertools.pairwise(bounds)):
@@ -232,32 +234,28 @@ def test_however_labels_arrive_the_history_is_that_of_first_arrivals(
         labels = [each.label for each in label_history(connection, identity)]
         changes += sum(one != other for one, other in itertools.pairwise(labels))
     assert counts.corrected == changes
-    connection.execute("ROLLBACK")
+    taken_back.rollback()
 
 
 # --- the writer -------------------------------------------------------------------------------------------------------
 
 
-def test_a_request_that_is_refused_stops_no_other_in_the_same_transaction(tmp_path: Path) -> None:
-    path = tmp_path / "inference_log.db"
-    log = InferenceLog(path, clock=lambda: datetime(2026, 2, 1, tzinfo=UTC))
+def test_a_request_that_is_refused_stops_no_other_in_the_same_transaction(url: str) -> None:
+    log = InferenceLog(url, clock=lambda: datetime(2026, 2, 1, tzinfo=UTC))
     log.record([row("a-0")]).result(30)
-    other = sqlite3.connect(path, isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")  # what is asked now gathers
-    held = log.probe()
-    asked = [
-        log.record([row("b-0")]),
-        log.record_labels([label("x-0", 1), label("a-0", 0)], model="fair"),
-        log.record_labels([label("b-0", 1)], model="fair"),
-    ]
-    other.execute("ROLLBACK")
-    other.close()
-    held.result(30)
+    with held(url):  # what is asked now gathers
+        first = log.probe()
+        asked = [
+            log.record([row("b-0")]),
+            log.record_labels([label("x-0", 1), label("a-0", 0)], model="fair"),
+            log.record_labels([label("b-0", 1)], model="fair"),
+        ]
+    first.result(30)
     assert asked[0].result(30) is None
     assert isinstance(asked[1].exception(30), UnusableRequest)
     assert asked[2].result(30) == LabelCounts(recorded=1)
     log.close()
-    with opened_to_read(path) as reader:
+    with opened_to_read(url) as reader:
         assert label_history(reader, "a-0") == []
         (told,) = label_history(reader, "b-0")
     assert (told.label, told.arrived_at) == (1, "2026-02-01T00:00:00.000000+00:00")

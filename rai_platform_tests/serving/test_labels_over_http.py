@@ -18,6 +18,7 @@ from rai_platform.serving.labels import MOST_LABELS
 from rai_platform.serving.observed import label_history, read_observed
 from rai_platform.settings import Settings
 from rai_platform_tests.serving.asking import PREDICT, Running, command, eventually, ids, records, running
+from rai_platform_tests.serving.conftest import file_at
 from rai_platform_tests.world import World
 
 LABELS = "/v1/labels"
@@ -126,7 +127,7 @@ def test_bodies_that_are_no_labels_are_refused(fair: Running, body: Any, status:
 def test_labels_wait_for_a_place_and_for_the_disk_as_predictions_do(released: World) -> None:
     with running(released) as service:
         (identity,) = ids(service.post({"records": PEOPLE[:1]}))
-        with closing(sqlite3.connect(released.settings.inference_log, isolation_level=None)) as database:
+        with closing(sqlite3.connect(file_at(released.settings.inference_log_url), isolation_level=None)) as database:
             database.execute(
                 "CREATE TRIGGER full BEFORE INSERT ON labels BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END"
             )
@@ -152,7 +153,7 @@ def test_features_are_hashed_where_they_are_not_to_be_stored(released: World) ->
         service.post({"records": [PEOPLE[0], PEOPLE[0], PEOPLE[1]]})
     with running(world) as service:  # the key is the same the next time
         service.post({"records": PEOPLE[:1]})
-    told = read_predictions(world.settings.inference_log)["features"].tolist()
+    told = read_predictions(world.settings.inference_log_url)["features"].tolist()
     assert all(is_hashed(features) for features in told)
     hashes = [features["hmac_sha256"] for features in told]
     assert hashes[0] == hashes[1] == hashes[3] != hashes[2]
@@ -189,7 +190,7 @@ def test_every_label_that_was_answered_is_on_record_once_when_the_process_is_kil
         process.send_signal(signal.SIGKILL)
         for client in clients:
             client.join()
-    with closing(sqlite3.connect(released.settings.inference_log)) as database:
+    with closing(sqlite3.connect(file_at(released.settings.inference_log_url))) as database:
         recorded = [row[0] for row in database.execute("SELECT prediction_id FROM labels")]
     assert len(recorded) == len(set(recorded))
     assert set(answered) <= set(recorded) <= set(asked)

@@ -1,5 +1,6 @@
 """What monitoring reads: predictions with their labels as they were known, features in columns, groups by key."""
 
+import contextlib
 import json
 import sqlite3
 from datetime import timedelta
@@ -10,13 +11,15 @@ import pytest
 
 from rai_platform.data.columns import group_of_rows
 from rai_platform.errors import EvidenceMissing, LogUnwritable, UnknownColumn, UnsuitableData
+from rai_platform.serving import protected
 from rai_platform.serving.inference_log import InferenceLog, read_predictions
 from rai_platform.serving.labels import NewLabel, record_labels
 from rai_platform.serving.log_tables import open_to_write, transaction
 from rai_platform.serving.observed import label_history, read_observed
 from rai_platform.serving.protected import groups_of_keys, read_groups, write_groups
-from rai_platform.settings import Settings, read_settings
+from rai_platform.settings import Settings
 from rai_platform.spec.data import SensitiveFeature
+from rai_platform_tests.serving.conftest import file_at, in_a_file
 from rai_platform_tests.serving.test_inference_log import NOON, row
 
 HOUR = timedelta(hours=1)
@@ -32,19 +35,14 @@ CREATE TABLE IF NOT EXISTS probe (id INTEGER PRIMARY KEY CHECK (id = 1), times I
 """
 
 
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return read_settings({"RAI_HOME": str(tmp_path)}, working_folder=tmp_path)
-
-
 def fill(settings: Settings, rows: int = 4) -> None:
-    log = InferenceLog(settings.inference_log)
+    log = InferenceLog(settings.inference_log_url)
     log.record([row(f"a-{place}", minute=place, key=f"k{place}") for place in range(rows)]).result(30)
     log.close()
 
 
 def label(settings: Settings, identity: str, value: int | str, *, hours: int) -> None:
-    connection = open_to_write(settings.inference_log)
+    connection = open_to_write(settings.inference_log_url)
     with transaction(connection):
         record_labels(connection, [NewLabel(id=identity, label=value)], model="fair", now=NOON + hours * HOUR)
     connection.close()
@@ -81,7 +79,7 @@ def test_rows_are_chosen_by_model_and_time_and_keep_their_columns_where_there_ar
 
 
 def test_features_are_columns_whatever_version_had_them(settings: Settings) -> None:
-    log = InferenceLog(settings.inference_log)
+    log = InferenceLog(settings.inference_log_url)
     told = ['{"income":1,"label":"x"}', '{"income":2.5,"home":null}', '{"hmac_sha256":"ab"}']
     log.record([row(f"a-{place}", features=text) for place, text in enumerate(told)]).result(30)
     log.close()
@@ -94,7 +92,7 @@ def test_features_are_columns_whatever_version_had_them(settings: Settings) -> N
 
 
 def test_of_several_classes_labels_are_names(settings: Settings) -> None:
-    log = InferenceLog(settings.inference_log)
+    log = InferenceLog(settings.inference_log_url)
     log.record([row("a-0", decision="cat"), row("a-1", decision="dog")]).result(30)
     log.close()
     label(settings, "a-0", "dog", hours=1)
@@ -110,19 +108,34 @@ def test_groups_are_joined_by_key_as_training_forms_them(settings: Settings) -> 
         {"key": ["k0", "k1", "k2", "z"], "sex": ["female", "male", None, "male"], "years": [20, 30, None, 70]}
     )
     groups = groups_of_keys(table, [SEX, AGE], where="people")
-    assert list(write_groups(settings.protected_attributes, groups, model="fair")) == [4]
-    assert list(write_groups(settings.protected_attributes, groups.iloc[:1].assign(sex="male"), model="other")) == [1]
+    assert list(write_groups(settings.protected_attributes_url, groups, model="fair")) == [4]
+    assert list(write_groups(settings.protected_attributes_url, groups.iloc[:1].assign(sex="male"), model="other")) == [
+        1
+    ]
     frame = read_observed(settings, "fair")
     assert frame["sensitive:sex"].tolist() == ["female", "male", pd.NA, pd.NA]
     assert frame["sensitive:age"].tolist() == ["under 30", "30 to under 60", pd.NA, pd.NA]
     assert frame["sensitive:age"].tolist()[:2] == group_of_rows(table, AGE).tolist()[:2]
     assert "sensitive:sex" not in read_observed(settings, "fair", with_groups=False)
-    assert settings.protected_attributes.stat().st_mode & 0o777 == 0o600
-
     changed = groups_of_keys(table.assign(sex=[None, "female", "male", "male"]).head(3), [SEX, AGE], where="people")
-    list(write_groups(settings.protected_attributes, changed, model="fair"))
-    again = read_groups(settings.protected_attributes, pd.Series(["k0", "k1", "k2", None, "z"]), model="fair")
+    list(write_groups(settings.protected_attributes_url, changed, model="fair"))
+    again = read_groups(settings.protected_attributes_url, pd.Series(["k0", "k1", "k2", None, "z"]), model="fair")
     assert again["sex"].tolist() == [pd.NA, "female", "male", pd.NA, "male"]
+
+
+@in_a_file
+def test_the_file_of_groups_is_for_its_owner_alone(settings: Settings) -> None:
+    groups = groups_of_keys(pd.DataFrame({"key": ["k0"], "sex": ["male"]}), [SEX], where="people")
+    list(write_groups(settings.protected_attributes_url, groups, model="fair"))
+    assert file_at(settings.protected_attributes_url).stat().st_mode & 0o777 == 0o600
+
+
+def test_many_keys_are_looked_up_in_parts(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protected, "LOOKED_UP_AT_ONCE", 2)
+    table = pd.DataFrame({"key": [f"k{place}" for place in range(5)], "sex": ["male", "female", "male", None, "male"]})
+    list(write_groups(settings.protected_attributes_url, groups_of_keys(table, [SEX], where=""), model="fair"))
+    read = read_groups(settings.protected_attributes_url, table["key"], model="fair")
+    assert read["sex"].tolist() == ["male", "female", "male", pd.NA, "male"]
 
 
 @pytest.mark.parametrize(
@@ -168,15 +181,16 @@ def old_log(path: Path) -> list[tuple[object, ...]]:
     return rows
 
 
+@in_a_file
 def test_an_older_log_is_read_and_brought_to_todays_form_without_a_loss(settings: Settings) -> None:
-    rows = old_log(settings.inference_log)
+    rows = old_log(file_at(settings.inference_log_url))
     frame = read_observed(settings, "fair")
     assert frame["id"].tolist() == ["a-0", "a-1"]
     assert frame["key"].isna().all()
     assert frame["label"].isna().all()
     label(settings, "a-1", 1, hours=1)
     assert read_observed(settings, "fair")["label"].tolist()[1] == 1
-    kept = read_predictions(settings.inference_log)
+    kept = read_predictions(settings.inference_log_url)
     told = [
         (*each[:2], each[2].isoformat(timespec="microseconds"), *each[3:9], json.dumps(each[9], separators=(",", ":")))
         for each in kept.drop(columns="key").itertuples(index=False)
@@ -184,9 +198,10 @@ def test_an_older_log_is_read_and_brought_to_todays_form_without_a_loss(settings
     assert told == rows
 
 
+@in_a_file
 def test_an_older_log_is_written_on(settings: Settings) -> None:
-    old_log(settings.inference_log)
-    log = InferenceLog(settings.inference_log)
+    old_log(file_at(settings.inference_log_url))
+    log = InferenceLog(settings.inference_log_url)
     log.record([row("b-0", key="k")]).result(30)
     assert log.record_labels([NewLabel(key="k", label=1), NewLabel(id="a-0", label=0)], model="fair").result(30)
     log.close()
@@ -197,12 +212,14 @@ def test_an_older_log_is_written_on(settings: Settings) -> None:
 
 def test_a_log_of_a_later_form_is_left_alone(settings: Settings) -> None:
     fill(settings)
-    with sqlite3.connect(settings.inference_log) as database:
-        database.execute("PRAGMA user_version = 99")
-    database.close()
+    later = "PRAGMA user_version = 99"
+    if settings.inference_log_url.startswith("postgresql"):
+        later = "UPDATE inference_log_form SET form = 99"
+    with contextlib.closing(open_to_write(settings.inference_log_url)) as connection, transaction(connection):
+        connection.exec_driver_sql(later)
     with pytest.raises(LogUnwritable, match="the inference log has form 99"):
         read_observed(settings, "fair")
-    log = InferenceLog(settings.inference_log)
+    log = InferenceLog(settings.inference_log_url)
     with pytest.raises(LogUnwritable, match="cannot be written: the inference log has form 99"):
         log.record([row("b-0")]).result(30)
     log.close()

@@ -38,7 +38,7 @@ def test_predictions_are_those_of_the_model_that_was_released_and_are_on_record(
     (promotion,) = fair.world.entries("fair", "promotion")
     assert said["model"] == {"name": "fair", "version": "1", "digest": promotion.body["model_digest"]}
 
-    logged = read_predictions(fair.world.settings.inference_log, model="fair", since=before)
+    logged = read_predictions(fair.world.settings.inference_log_url, model="fair", since=before)
     assert logged["id"].tolist() == ids(answer)
     assert set(logged["request_id"]) == {said["request_id"]}
     assert logged["score"].tolist() == model.score(table).tolist()
@@ -48,7 +48,7 @@ def test_predictions_are_those_of_the_model_that_was_released_and_are_on_record(
     assert set(logged["digest"]) == {promotion.body["model_digest"]}
     assert ((logged["recorded_at"] >= before) & (logged["recorded_at"] <= datetime.now(UTC))).all()
     assert (logged["latency_ms"] > 0).all()
-    later = read_predictions(fair.world.settings.inference_log, since=datetime.now(UTC) + timedelta(seconds=1))
+    later = read_predictions(fair.world.settings.inference_log_url, since=datetime.now(UTC) + timedelta(seconds=1))
     assert later.empty
     assert list(later) == list(logged)
 

@@ -1,23 +1,24 @@
 """What leaves the log: whole files of the same columns for every day, and old predictions with their labels."""
 
-import sqlite3
 import stat
-from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
 import pandas as pd
 import pyarrow.dataset as ds
 import pytest
+import sqlalchemy as sa
 
 from rai_platform.errors import BadInput, LogUnwritable
 from rai_platform.serving import retention
 from rai_platform.serving.inference_log import InferenceLog, read_predictions
 from rai_platform.serving.labels import NewLabel
+from rai_platform.serving.log_tables import LABELS, opened_to_read
 from rai_platform.serving.observed import read_observed
 from rai_platform.serving.protected import groups_of_keys, write_groups
 from rai_platform.serving.retention import count_older, export_log, forget_older
-from rai_platform.settings import Settings, read_settings
+from rai_platform.settings import Settings
+from rai_platform_tests.serving.conftest import file_at, held, in_a_file
 from rai_platform_tests.serving.test_inference_log import NOON, row
 from rai_platform_tests.serving.test_observed import SEX
 
@@ -26,10 +27,9 @@ TOLD = ['{"income":1,"savings":null}', '{"income":2.5,"savings":7}', '{"income":
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
+def settings(settings: Settings) -> Settings:
     """Predictions of three days with labels on two, and a group that is known."""
-    settings = read_settings({"RAI_HOME": str(tmp_path)}, working_folder=tmp_path)
-    log = InferenceLog(settings.inference_log)
+    log = InferenceLog(settings.inference_log_url)
     log.record(
         [
             row(f"{place}-{day}", minute=day * 24 * 60, key=f"k{day}", features=TOLD[day])
@@ -41,7 +41,7 @@ def settings(tmp_path: Path) -> Settings:
     log.record_labels([NewLabel(id="a-0", label=1), NewLabel(id="a-2", label=0)], model="fair").result(30)
     log.close()
     groups = groups_of_keys(pd.DataFrame({"key": ["k1"], "sex": ["female"]}), [SEX], where="people")
-    list(write_groups(settings.protected_attributes, groups, model="fair"))
+    list(write_groups(settings.protected_attributes_url, groups, model="fair"))
     return settings
 
 
@@ -86,7 +86,7 @@ def test_a_time_is_exported_alone_and_a_file_again_replaces_itself(settings: Set
 
 
 def test_decisions_among_several_classes_are_exported(settings: Settings, tmp_path: Path) -> None:
-    log = InferenceLog(settings.inference_log)
+    log = InferenceLog(settings.inference_log_url)
     log.record([row("c-0", model="animals", decision="cat"), row("c-1", model="animals", decision="dog")]).result(30)
     log.record_labels([NewLabel(id="c-0", label="dog")], model="animals").result(30)
     log.close()
@@ -105,29 +105,28 @@ def test_old_predictions_go_with_their_labels_and_the_rest_stays(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(retention, "FORGOTTEN_AT_ONCE", 3)
-    log, before = settings.inference_log, NOON + DAY + timedelta(minutes=1)
+    log, before = settings.inference_log_url, NOON + DAY + timedelta(minutes=1)
     assert count_older(log, "fair", before=before) == 4
     assert list(forget_older(log, "fair", before=before)) == [3, 4]
     assert count_older(log, "fair", before=before) == 0
     assert read_predictions(log)["id"].tolist() == ["z-0", "a-2", "b-2"]
-    with closing(sqlite3.connect(log)) as database:
-        assert database.execute("SELECT prediction_id FROM labels").fetchall() == [("a-2",)]
+    with opened_to_read(log) as connection:
+        assert connection.execute(sa.select(LABELS.c.prediction_id)).scalars().all() == ["a-2"]
     assert list(forget_older(log, "fair", before=before)) == []
 
 
+@in_a_file
 def test_what_was_deleted_is_in_none_of_the_files(settings: Settings) -> None:
-    log = InferenceLog(settings.inference_log)
+    log = InferenceLog(settings.inference_log_url)
     secret = "a-secret-of-somebody"
     log.record([row(f"s-{place}", model="old", features=f'{{"name":"{secret}"}}') for place in range(50)]).result(30)
     log.close()
-    list(forget_older(settings.inference_log, "old", before=NOON + DAY))
-    assert not [file for file in settings.inference_log.parent.iterdir() if secret.encode() in file.read_bytes()]
+    list(forget_older(settings.inference_log_url, "old", before=NOON + DAY))
+    folder = file_at(settings.inference_log_url).parent
+    assert not [file for file in folder.iterdir() if secret.encode() in file.read_bytes()]
 
 
 def test_a_log_that_another_process_holds_is_said(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retention, "SECONDS_FOR_A_LOCK", 0.1)
-    with closing(sqlite3.connect(settings.inference_log, isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(LogUnwritable, match="locked; 0 predictions were deleted"):
-            list(forget_older(settings.inference_log, "fair", before=NOON + DAY))
-        other.execute("ROLLBACK")
+    with held(settings.inference_log_url), pytest.raises(LogUnwritable, match=r"lock.*; 0 predictions were deleted"):
+        list(forget_older(settings.inference_log_url, "fair", before=NOON + DAY))
