@@ -333,7 +333,7 @@ def _given(connection: Connection) -> Connection:
 
 def must_be_logged(settings: Settings, answered: int) -> None:
     """Refuses a measurement of answers that are not on record."""
-    logged = len(read_predictions(settings.inference_log))
+    logged = len(read_predictions(settings.inference_log_url))
     if logged != answered:
         raise RuntimeError(f"expected {answered} predictions in the inference log, got {logged}")
 
