@@ -12,6 +12,7 @@ from rai_platform.errors import BadInput, did_you_mean
 
 Executor = Literal["in_process", "multiprocess", "k8s"]
 LoggedFeatures = Literal["stored", "hashed"]
+NumbersOutOfRange = Literal["refused", "answered"]
 NOT_IN_SQLITE_URLS = re.compile(r"\?|%[0-9a-fA-F]{2}")
 DATABASES = ("sqlite:", "postgresql:", "postgresql+psycopg2:")
 TRACEBACKS = "RAI_TRACEBACK"
@@ -36,6 +37,8 @@ class Settings:
         protected_attributes_url: URL of the database of people's groups by pseudonym, which the service never opens
             (RAI_PROTECTED_ATTRIBUTES, which may be a file too).
         logged_features: whether the inference log holds what the model saw, or a keyed hash of it (RAI_LOGGED_FEATURES).
+        numbers_out_of_range: what the service does with a number that is far from those of the training data
+            (RAI_NUMBERS_OUT_OF_RANGE).
         api_keys: the file of the keys that `rai serve` knows (RAI_API_KEYS); None where anybody may ask.
         rate_limit: how often one caller may ask it, ``6000/min`` (RAI_RATE_LIMIT); None where as often as they like.
         service_url: where the service of production listens, to see that it follows a rollback (RAI_SERVICE_URL); None where
@@ -59,6 +62,7 @@ class Settings:
     inference_log_url: str
     protected_attributes_url: str
     logged_features: LoggedFeatures
+    numbers_out_of_range: NumbersOutOfRange
     api_keys: Path | None
     rate_limit: str | None
     service_url: str | None
@@ -90,7 +94,8 @@ def read_settings(environment: Mapping[str, str] | None = None, *, working_folde
         working_folder: where to look for ``workspace.yaml`` from, upwards; the process's own where None.
 
     Raises:
-        BadInput: RAI_EXECUTOR or RAI_LOGGED_FEATURES is not one we know, or a path or URL is none that can be used.
+        BadInput: RAI_EXECUTOR, RAI_LOGGED_FEATURES or RAI_NUMBERS_OUT_OF_RANGE is not one we know, or a path or URL is none
+            that can be used.
     """
     env = dict(os.environ if environment is None else environment)
     here = (working_folder or Path.cwd()).absolute()
@@ -115,6 +120,7 @@ def read_settings(environment: Mapping[str, str] | None = None, *, working_folde
         protected_attributes_url=_database(env, "RAI_PROTECTED_ATTRIBUTES", here)
         or _in_sqlite(home / "serving" / "protected_attributes.db"),
         logged_features=_choice(env, "RAI_LOGGED_FEATURES", get_args(LoggedFeatures), "stored"),
+        numbers_out_of_range=_choice(env, "RAI_NUMBERS_OUT_OF_RANGE", get_args(NumbersOutOfRange), "refused"),
         api_keys=_path(env, "RAI_API_KEYS", here),
         rate_limit=env.get("RAI_RATE_LIMIT") or None,
         service_url=env.get("RAI_SERVICE_URL") or None,

@@ -52,6 +52,7 @@ class World:
             "RAI_INFERENCE_LOG_URL",
             "RAI_PROTECTED_ATTRIBUTES",
             "RAI_LOGGED_FEATURES",
+            "RAI_NUMBERS_OUT_OF_RANGE",
             "RAI_ALERT_URLS",
             "RAI_SERVICE_URL",
             "RAI_UI_URL",

@@ -65,6 +65,12 @@ def is_packed(column: "pd.Series[Any]") -> bool:
     )
 
 
+def shape_of(image: bytes) -> tuple[int, int, int]:
+    """Height, width and channels of an image as this module keeps them."""
+    _, height, width, channels = HEADER.unpack(image[: HEADER.size])
+    return height, width, channels
+
+
 def fingerprints(column: "pd.Series[Any]") -> "pd.Series[Any]":
     """A short text for every image, equal where the pixels are equal (rows,)."""
     return column.map(lambda value: hashlib.blake2b(value, digest_size=16).hexdigest())

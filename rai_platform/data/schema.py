@@ -1,5 +1,6 @@
 """pandera schemas: inferred from what was learned from, or declared by the user in a YAML of pandera's own."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,11 +9,10 @@ import pandas as pd
 import pandera.pandas as pa
 from pandera.errors import SchemaErrors
 
-from rai_platform.data.images import is_packed
+from rai_platform.data.column_rules import ColumnRule, column_rules
+from rai_platform.data.images import shape_of
 from rai_platform.data.report import Violation
 from rai_platform.errors import InvalidSpec
-
-LEEWAY = 0.1  # how far outside the range seen in training a number may lie, as a share of that range
 
 
 def infer_schema(features: pd.DataFrame, *, free: tuple[str, ...] = ()) -> pa.DataFrameSchema:
@@ -21,8 +21,12 @@ def infer_schema(features: pd.DataFrame, *, free: tuple[str, ...] = ()) -> pa.Da
     It asks for the types, categories and ranges of these rows, and for missing values only where these have some; of the columns
     in ``free`` for texts, or for images of the size of these.
     """
-    columns = {name: _whole(features[name]) if name in free else _column(features[name]) for name in features.columns}
-    return pa.DataFrameSchema(columns, strict=False)
+    return schema_of(column_rules(features, free=free))
+
+
+def schema_of(rules: Sequence[ColumnRule]) -> pa.DataFrameSchema:
+    """The same of rules that were kept."""
+    return pa.DataFrameSchema({rule.name: _column(rule) for rule in rules}, strict=False)
 
 
 def read_schema(path: str) -> pa.DataFrameSchema:
@@ -72,21 +76,14 @@ def check_schema(
     return broken, ()
 
 
-def _whole(values: pd.Series) -> pa.Column:
-    if not is_packed(values):
+def _column(rule: ColumnRule) -> pa.Column:
+    if rule.kind == "text":
         return pa.Column(object, pa.Check(lambda texts: texts.str.strip() != "", name="is not empty"))
-    size = len(values.iloc[0])
-    return pa.Column(
-        object, pa.Check(lambda images: images.str.len() == size, name="has the size of the training images")
-    )
-
-
-def _column(values: pd.Series) -> pa.Column:
-    nullable = bool(values.isna().any())
-    if values.dtype == object:
-        return pa.Column(object, pa.Check.isin(sorted(values.dropna().unique())), nullable=nullable)
-    low, high = float(values.min()), float(values.max())
-    leeway = LEEWAY * (high - low)
-    check = pa.Check.in_range(low - leeway, high + leeway)
+    if rule.kind == "image":
+        check = pa.Check(lambda images: images.map(shape_of) == rule.shape, name="has the size of the training images")
+        return pa.Column(object, check)
+    if rule.categories is not None:
+        return pa.Column(object, pa.Check.isin(rule.categories), nullable=rule.nullable)
+    check = pa.Check.in_range(rule.low, rule.high)
     # A whole number that is missing somewhere is read as a float; both are numbers.
-    return pa.Column(None, [check, pa.Check(pd.api.types.is_numeric_dtype, name="is a number")], nullable=nullable)
+    return pa.Column(None, [check, pa.Check(pd.api.types.is_numeric_dtype, name="is a number")], nullable=rule.nullable)

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from rai_platform.drills.incidents import Incident, Rows, Script, script
+from rai_platform.drills.incidents import Incident, Rows, Script, script, taken_within
 from rai_platform.drills.traffic import Caller, drawn
 from rai_platform.errors import BadInput, Unreachable, UnsuitableData
 from rai_platform.home import Home
@@ -152,13 +152,15 @@ def run_drill(home: Home, definition: ModelDefinition, plan: Plan, *, folder: Pa
     clock = Clock(began)
     copy = Home(settings, clock)
     served = load_served(copy, production)
-    people = _people(definition)
+    ranges = served.rules.ranges
+    people = taken_within(_people(definition), ranges)
     numbers = [feature.name for feature in served.model.manifest.features if feature.kind == "number"]
 
     def select(features: pd.DataFrame) -> npt.NDArray[np.int64]:
         return np.asarray(served.model.score_and_decide(features, features)[1]).astype("int64")
 
     planned = script(plan.incident, people, numbers=numbers, select=select, seed=plan.seed)
+    happening = replace(planned, happen=lambda rows: taken_within(planned.happen(rows), ranges))
     watched = replace(
         definition,
         spec=_with_labels_after(definition, plan),
@@ -173,7 +175,7 @@ def run_drill(home: Home, definition: ModelDefinition, plan: Plan, *, folder: Pa
             if day == plan.begins:
                 tell(f"day {day}: {planned.says}" + (", as the newer version gets it" if plan.newer_version else ""))
             goes_wrong = day >= plan.begins and not (plan.newer_version and rollbacks)
-            _one_day(copy, caller, people, planned if goes_wrong else None, plan, day, unlabelled)
+            _one_day(copy, caller, people, happening if goes_wrong else None, plan, day, unlabelled)
             clock.now = began + timedelta(days=day)
             caller.label(unlabelled.due(day - plan.labels_after))
             looked = look_at_production(copy, watched, now=clock.now, endpoint=address)

@@ -1,6 +1,7 @@
 """Incidents by script: what goes wrong with the rows that reach a model, or with the world that it was trained on."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -81,6 +82,17 @@ def script(incident: Incident, people: Rows, *, numbers: list[str], select: Sele
     name = max(numbers, key=harm)
     says = f"{name} {'moves for everybody' if incident == 'drift' else 'is broken: one value for everybody'}"
     return Script(incident=incident, says=says, happen=lambda rows: _assigned(rows, name, changed[name]))
+
+
+def taken_within(rows: Rows, ranges: Mapping[str, tuple[float, float]]) -> Rows:
+    """The rows as a service takes them: a number beyond its range becomes the nearest one inside."""
+    clipped = {}
+    for name, (low, high) in ranges.items():
+        column = rows.features[name]
+        is_whole = pd.api.types.is_integer_dtype(column.dtype)
+        inside = (math.ceil(low), math.floor(high)) if is_whole else (low, high)
+        clipped[name] = column.clip(*inside)
+    return Rows(features=rows.features.assign(**clipped), groups=rows.groups, outcome=rows.outcome)
 
 
 def _change(values: "pd.Series[float]", incident: Incident) -> Callable[["pd.Series[float]"], "pd.Series[float]"]:

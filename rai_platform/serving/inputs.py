@@ -10,11 +10,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from rai_platform.data.column_rules import ColumnRule
 from rai_platform.data.columns import LARGEST_NUMBER, cell_text
 from rai_platform.errors import UnusableRequest, did_you_mean
 from rai_platform.training.candidate import Candidate
 from rai_platform.training.estimators import known_categories
-from rai_platform.training.manifest import FeatureKind
+from rai_platform.training.manifest import Feature, FeatureKind
 from rai_platform.training.model import PREPROCESSING, TrainedModel
 
 MOST_DETAILS = 20
@@ -32,17 +33,22 @@ class FieldRule:
         kind: as the manifest says.
         may_be_missing: whether the training data had rows without it.
         categories: those of the training data; None where they are not known.
+        low: the smallest number that is taken; None where any is.
+        high: the largest.
     """
 
     name: str
     kind: FeatureKind
     may_be_missing: bool
     categories: frozenset[str] | None = None
+    low: float | None = None
+    high: float | None = None
 
     @property
     def expected(self) -> str:
         """What is expected, in words."""
-        told = {"number": "a number", "text": "a text that is not empty"}.get(self.kind, "a text")
+        number = "a number" if self.low is None else f"a number from {self.low:.6g} to {self.high:.6g}"
+        told = {"number": number, "text": "a text that is not empty"}.get(self.kind, "a text")
         if self.categories is not None:
             listed = sorted(self.categories)
             more = f" or {len(listed) - LISTED} more" if len(listed) > LISTED else ""
@@ -65,6 +71,8 @@ class FieldRule:
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise ValueError
         if abs(value) > LARGEST_NUMBER:
+            raise ValueError
+        if self.low is not None and self.high is not None and not self.low <= value <= self.high:
             raise ValueError
         return value
 
@@ -99,6 +107,15 @@ class InputRules:
     def names(self) -> tuple[str, ...]:
         """The features, in the order of the manifest."""
         return tuple(field.name for field in self.fields)
+
+    @property
+    def ranges(self) -> dict[str, tuple[float, float]]:
+        """The smallest and the largest number that is taken, by feature."""
+        return {
+            field.name: (field.low, field.high)
+            for field in self.fields
+            if field.low is not None and field.high is not None
+        }
 
     def read(self, records: Sequence[object]) -> list[dict[str, Value]]:
         """The rows, each with every feature of the model and nothing else.
@@ -156,23 +173,43 @@ class InputRules:
         return column
 
 
-def compile_rules(candidate: Candidate, model: TrainedModel) -> InputRules:
-    """What the model asks of a row: the manifest's features, the missing values and the categories of its training data."""
-    report = candidate.training_report
-    incomplete = {column.name for column in report.columns if column.missing_rate > 0} if report else set()
-    categories = known_categories(model.parts[PREPROCESSING]) if PREPROCESSING in model.parts else {}
+def compile_rules(candidate: Candidate, model: TrainedModel, *, takes_any_number: bool = False) -> InputRules:
+    """What the model asks of a row, compiled from the rules that its pandera schema is made from.
+
+    Of a candidate without rules, from before they were kept: the missing values and the categories of its training data.
+
+    Args:
+        candidate: that was released.
+        model: the same, loaded.
+        takes_any_number: whether numbers far from those of the training data are taken too.
+    """
+    known = known_categories(model.parts[PREPROCESSING]) if PREPROCESSING in model.parts else {}
+    rules = {rule.name: rule for rule in candidate.rules or _rules_of_report(candidate)}
     return InputRules(
         tells_whole_numbers=PREPROCESSING not in model.parts,
         fields=tuple(
-            FieldRule(
-                name=feature.name,
-                kind=feature.kind,
-                may_be_missing=feature.name in incomplete,
-                categories=categories.get(feature.name),
-            )
+            _field(feature, rules.get(feature.name), known.get(feature.name), takes_any_number=takes_any_number)
             for feature in model.manifest.features
         ),
     )
+
+
+def _rules_of_report(candidate: Candidate) -> list[ColumnRule]:
+    columns = candidate.training_report.columns if candidate.training_report else ()
+    return [ColumnRule(name=each.name, kind=each.kind, nullable=each.missing_rate > 0) for each in columns]
+
+
+def _field(
+    feature: Feature, rule: ColumnRule | None, known: frozenset[str] | None, *, takes_any_number: bool
+) -> FieldRule:
+    kind, name = feature.kind, feature.name
+    if rule is None:
+        return FieldRule(name=name, kind=kind, may_be_missing=False, categories=known)
+    categories = known if rule.categories is None else frozenset(rule.categories)
+    if categories is not None and known is not None:  # what the preprocessing has no column for cannot be encoded
+        categories &= known
+    low, high = (None, None) if takes_any_number else (rule.low, rule.high)
+    return FieldRule(name=name, kind=kind, may_be_missing=rule.nullable, categories=categories, low=low, high=high)
 
 
 def shown(value: object) -> str:

@@ -128,9 +128,13 @@ def load_served(home: "Home", production: Production) -> ServedModel:
         model = certified_model(production, home.store, key)
     candidate = recorded_candidate(home, production)
     must_be_servable(model.manifest, where=production.model)
-    rules, labels = compile_rules(candidate, model), compile_label_rules(candidate)
+    rules = compile_rules(candidate, model, takes_any_number=settings.numbers_out_of_range == "answered")
     return ServedModel(
-        production=production, model=model, rules=rules, labels=labels, encoding=compile_encoding(model, rules)
+        production=production,
+        model=model,
+        rules=rules,
+        labels=compile_label_rules(candidate),
+        encoding=compile_encoding(model, rules),
     )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from rai_platform.data.column_rules import column_rules
 from rai_platform.data.columns import cell_text, selected_label
 from rai_platform.data.report import DataReport
 from rai_platform.data.sample import Sample
@@ -124,6 +125,7 @@ def bring_candidate(
         mlflow_run_id=mlflow_run_id,
         code_version=code_version,
         negative_label=sample.negative_label,
+        rules=column_rules(sample.features, free=sample.free),
         created_at=now,
     )
     try:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from rai_platform.data.column_rules import ColumnRule
 from rai_platform.data.report import DataReport
 from rai_platform.training.manifest import Manifest
 
@@ -43,6 +44,7 @@ class Candidate:
         created_at: ISO 8601, UTC.
         negative_label: how the data that it learned from write the other of two labels; None among several classes, and
             where nobody knows.
+        rules: what further rows should satisfy, by feature; none for given predictions.
     """
 
     model: str
@@ -58,6 +60,7 @@ class Candidate:
     code_version: str
     created_at: str
     negative_label: str | None = None
+    rules: tuple[ColumnRule, ...] = ()
 
     def file_name(self, part: str) -> str:
         """The name of a part's file in a release: ``estimator.skops``."""

@@ -4,6 +4,7 @@ import dataclasses
 import importlib.metadata
 import json
 
+from rai_platform.data.column_rules import column_rules
 from rai_platform.data.columns import selected_label
 from rai_platform.data.report import DataReport
 from rai_platform.data.sample import Sample
@@ -61,6 +62,7 @@ def train_candidate(
         code_version=code_version,
         created_at=now,
         negative_label=sample.negative_label,
+        rules=column_rules(sample.features, free=sample.free),
     )
     must_predict_the_same(model, load_model(candidate, store), sample)
     ties = must_answer_each_person_alone(model, sample)

@@ -131,7 +131,7 @@ def test_every_variable_is_one_that_the_platform_reads(code_server: dict[str, An
         assert {variable["name"] for variable in variables} <= known
     of_serving = {"RAI_LOGGED_FEATURES", "RAI_ALERT_URLS", "RAI_SERVICE_URL", "RAI_UI_URL"}
     of_serving |= {"RAI_INFERENCE_LOG_URL", "RAI_PROTECTED_ATTRIBUTES"}  # which a run has from a Secret
-    of_serving |= {"RAI_API_KEYS", "RAI_RATE_LIMIT"}
+    of_serving |= {"RAI_API_KEYS", "RAI_RATE_LIMIT", "RAI_NUMBERS_OUT_OF_RANGE"}
     not_for_steps = {"RAI_PUBLIC_KEY", "RAI_TRACEBACK", *of_serving}
     assert {variable["name"] for variable in launched} == known - not_for_steps
 
