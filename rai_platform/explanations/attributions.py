@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import shap
 
 from rai_platform.explanations.mixing import Floats, Pool
 from rai_platform.explanations.report import Method, Output
@@ -116,7 +115,7 @@ def attribute(
     if method == "tree":
         return _by_trees(model, features, workers)
     if method == "linear":
-        return _by_weights(model, features, background)
+        return by_weights(model, features, np.asarray(model.encode(background)))
     return _by_permutation(model, features, background, seed, workers)
 
 
@@ -145,10 +144,18 @@ def _by_trees(model: TrainedModel, features: pd.DataFrame, workers: int) -> Attr
     )
 
 
-def _by_weights(model: TrainedModel, features: pd.DataFrame, background: pd.DataFrame) -> Attributions:
-    """Weight times distance from the mean: exact for a linear model with independent features."""
+def by_weights(model: TrainedModel, features: pd.DataFrame, background: npt.NDArray[Any]) -> Attributions:
+    """Weight times distance from the mean: exact for a linear model with independent features.
+
+    Args:
+        model: a linear one.
+        features: the rows to explain.
+        background: encoded rows that stand for everybody, or their mean alone (rows, encoded columns).
+    """
+    import shap
+
     estimator, inputs = model.estimators[0], np.asarray(model.encode(features))
-    masker = shap.maskers.Independent(np.asarray(model.encode(background)), max_samples=len(background))
+    masker = shap.maskers.Independent(background, max_samples=len(background))
     explanation = shap.LinearExplainer(estimator, masker)(inputs)
     return Attributions(
         features=_names(model),
@@ -197,6 +204,8 @@ def _permuted(shared: tuple[Pool, int, int], rows: npt.NDArray[np.intp]) -> tupl
 
     The permutations are drawn anew for every block of rows, so that they do not depend on who takes which.
     """
+    import shap
+
     pool, background, seed = shared
     numbers = np.repeat(np.arange(pool.rows, dtype="float64")[:, None], pool.width, axis=1)
     masker = shap.maskers.Independent(numbers[pool.rows - background :], max_samples=background)

@@ -53,7 +53,7 @@ def explain(
         code_version: of the measuring code.
         workers: processes at most, which are started where there is much to do; nothing depends on it.
     """
-    if len(model.manifest.features) == 1 and model.manifest.features[0].kind in ("image", "text"):
+    if model.manifest.sees_a_whole:
         return _explain_whole(
             model,
             subject,
@@ -65,12 +65,8 @@ def explain(
         )
     if model.manifest.classes:
         model, sample = dataclasses.replace(model, focus=sample.set_apart), sample.one_against_rest()
-    rng = np.random.default_rng(seed)
-    method = method_for(model)
-    # A text is read anew for every mixture.
-    most, behind = (TEXT_ROWS, TEXT_BACKGROUND) if sample.free else (EXPLAINED_ROWS[method], BACKGROUND_ROWS[method])
-    explained = sample.take(np.sort(rng.choice(sample.n, min(sample.n, most), replace=False)))
-    background = stand_for_everybody(sample, behind, rng)
+    rng, method = np.random.default_rng(seed), method_for(model)
+    explained, background = _drawn(sample, method, rng)
     try:
         found = attribute(model, method, explained.features, background.features, seed=seed, workers=workers)
     except UnscorableRows as error:
@@ -82,6 +78,27 @@ def explain(
         model, found, explained, sample, order=order, group_features=group_features, training=training, seed=seed
     )
     return dataclasses.replace(report, group_features=model.manifest.group_features, examination=examination)
+
+
+def kept_background(model: TrainedModel, sample: Sample, *, seed: int) -> pd.DataFrame | None:
+    """The rows that stand for everybody where ``explain`` explains with the same seed (rows, features).
+
+    None where single answers are not explained with such rows: trees remember theirs, and several classes, images and texts are
+    explained in the report alone.
+    """
+    method = method_for(model)
+    if method == "tree" or model.manifest.classes or model.manifest.sees_a_whole:
+        return None
+    _, background = _drawn(sample, method, np.random.default_rng(seed))
+    return background.features[[feature.name for feature in model.manifest.features]].reset_index(drop=True)
+
+
+def _drawn(sample: Sample, method: Method, rng: np.random.Generator) -> tuple[Sample, Sample]:
+    """The rows that are explained, and those that stand for everybody."""
+    # A text is read anew for every mixture.
+    most, behind = (TEXT_ROWS, TEXT_BACKGROUND) if sample.free else (EXPLAINED_ROWS[method], BACKGROUND_ROWS[method])
+    explained = sample.take(np.sort(rng.choice(sample.n, min(sample.n, most), replace=False)))
+    return explained, stand_for_everybody(sample, behind, rng)
 
 
 def _explain_whole(

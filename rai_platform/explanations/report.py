@@ -8,6 +8,7 @@ from rai_platform.explanations.shown import ExplainedText, ImageExplanations
 from rai_platform.spec.modality import Modality
 from rai_platform.spec.subject import Subject
 
+EXPLANATION_BACKGROUND = "explanation_background"  # among the evidence of a promotion: rows that stand for everybody
 Method = Literal["tree", "linear", "permutation", "partition"]
 Output = Literal["log odds", "probability", "margin"]
 

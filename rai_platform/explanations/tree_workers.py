@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import shap
 
 from rai_platform.explanations.mixing import Floats
 from rai_platform.processes import ready_processes
@@ -34,6 +33,8 @@ def tree_values(estimator: Any, inputs: npt.NDArray[Any], *, workers: int = 1) -
     Returns:
         Values (rows, columns), or (rows, columns, classes) of trees that give chances; base values (rows,) or (rows, classes).
     """
+    import shap
+
     explainer = shap.TreeExplainer(estimator)
     useful = min(workers, -(-len(inputs) // BATCH))
     if useful <= 1 or work(explainer, len(inputs)) < WORTH_STARTING:
@@ -80,6 +81,8 @@ def tree_workers(estimator: Any, count: int) -> Iterator[TreeWorkers]:
 
 
 def _begin(estimator: Any) -> None:
+    import shap
+
     global _explainer
     _explainer = shap.TreeExplainer(estimator)
 

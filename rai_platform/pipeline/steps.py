@@ -1,5 +1,6 @@
 """What each asset does, in the domain's words; the heavy libraries are imported where they are used, not when Dagster loads."""
 
+import dataclasses
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,13 +10,13 @@ import dagster as dg
 
 from rai_platform.data.sample import Sample
 from rai_platform.errors import EvidenceMismatch
-from rai_platform.explanations.report import Explanations, nothing_to_explain
+from rai_platform.explanations.report import EXPLANATION_BACKGROUND, Explanations, nothing_to_explain
 from rai_platform.fairness.report import FairnessReport
 from rai_platform.home import Home
 from rai_platform.mitigation.report import MitigationReport
 from rai_platform.performance.report import PerformanceReport
 from rai_platform.pipeline.code_versions import code_version
-from rai_platform.pipeline.values import MONITORING_REFERENCE, REFERENCE, REPORT, StoredValues, encode
+from rai_platform.pipeline.values import BACKGROUND, MONITORING_REFERENCE, REFERENCE, REPORT, StoredValues, encode
 from rai_platform.release.records import candidate_entry
 from rai_platform.robustness.report import RobustnessScores, nothing_to_perturb
 from rai_platform.spec.model import MITIGATION_REPORT
@@ -195,20 +196,24 @@ def shap_explanations(step: Step, candidate_model: Candidate, test_data: Sample)
     subject, version = _subject(candidate_model, test_data), code_version("shap_explanations")
     if candidate_model.manifest.composition == "given":
         return _stored(step, nothing_to_explain(subject, GIVEN, code_version=version))
-    from rai_platform.explanations.measurement import explain
+    from rai_platform.explanations.measurement import explain, kept_background
+    from rai_platform.explanations.row_explainer import background_to_bytes
     from rai_platform.training.loading import load_model
 
+    model, seed = load_model(candidate_model, step.home.store), seed_for(subject, "shap_explanations")
     report = explain(
-        load_model(candidate_model, step.home.store),
+        model,
         subject,
         test_data,
         group_features=step.definition.spec.group_features,
         training=candidate_model.training_report,
-        seed=seed_for(subject, "shap_explanations"),
+        seed=seed,
         code_version=version,
         workers=_processes(step),
     )
-    return _stored(step, report)
+    background = kept_background(model, test_data, seed=seed)
+    pointers = {} if background is None else {BACKGROUND: step.home.store.put(background_to_bytes(background))}
+    return dataclasses.replace(_stored(step, report), pointers=pointers)
 
 
 def robustness_scores(step: Step, candidate_model: Candidate, test_data: Sample) -> Produced:
@@ -291,13 +296,16 @@ def model_card(
 
 
 def evidence_digests(step: Step) -> dict[str, str]:
-    """The digests of the predictions and the reports, by asset, as this run sees them; of what is normal, where there is such."""
+    """The digests of the predictions and the reports, by asset, as this run sees them, and of what is kept beside them."""
     assets = ["predictions", "performance_report", "fairness_report", "shap_explanations", "robustness_scores"]
     assets += [MITIGATION_REPORT] if step.definition.spec.mitigation else []
-    reference = step.values.pointer(step.key("predictions"), REFERENCE)
+    beside = {
+        MONITORING_REFERENCE: step.values.pointer(step.key("predictions"), REFERENCE),
+        EXPLANATION_BACKGROUND: step.values.pointer(step.key("shap_explanations"), BACKGROUND),
+    }
     return {
         **{asset: step.values.digest(step.key(asset)) for asset in assets},
-        **({} if reference is None else {MONITORING_REFERENCE: reference}),
+        **{name: digest for name, digest in beside.items() if digest is not None},
     }
 
 

@@ -24,6 +24,7 @@ Page = Mapping[str, Any]  # what Dagster's pages show of a value
 BLOB = "rai/blob"
 REPORT = "rai/report"
 REFERENCE = "rai/monitoring_reference"
+BACKGROUND = "rai/explanation_background"
 MONITORING_REFERENCE = "monitoring_reference"  # among the evidence of a promotion
 LEDGER_ENTRY = "rai/ledger_entry"
 VALUE_OF: dict[str, type] = {

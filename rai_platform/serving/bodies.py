@@ -9,6 +9,8 @@ from rai_platform.errors import UnusableRequest, did_you_mean
 from rai_platform.serving.inputs import shown
 from rai_platform.serving.labels import LONGEST_KEY, is_key
 
+REASONS = 4  # told of a row unless somebody says how many: more help nobody (Regulation B, comment 9(b)(2)-1)
+MOST_REASONS = 100
 MLFLOW_FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs")
 
 
@@ -21,6 +23,8 @@ class Limits:
     waiting_requests: int = 256
     seconds_to_send: float = 30
     seconds_to_answer: float = 30
+    explained_rows: int = 20
+    waiting_explanations: int = 16
 
 
 def parse(content: bytes) -> dict[str, Any]:
@@ -43,12 +47,12 @@ def parse(content: bytes) -> dict[str, Any]:
 
 
 def own_records(body: dict[str, Any], limits: Limits, _: Sequence[str]) -> list[Any]:
-    """The rows of ``{"records": [{…}, …]}``, with or without ``keys``.
+    """The rows of ``{"records": [{…}, …]}``, with or without ``keys`` and ``explain``.
 
     Raises:
         UnusableRequest: the body has another form, or too many rows.
     """
-    _only(body, ("records", "keys"))
+    _only(body, ("records", "keys", "explain"))
     if "records" not in body:
         raise UnusableRequest('expected {"records": [{…}, …]}; `records` is absent', status=422)
     return _rows(body["records"], "records", limits)
@@ -92,7 +96,7 @@ def given_keys(body: dict[str, Any], rows: int) -> Sequence[str | None]:
     if not isinstance(told, dict):
         raise UnusableRequest(f'expected an object in "params", got {shown(told)}', status=422)
     if told is not body:
-        _only(told, ("keys",))
+        _only(told, ("keys", "explain"))
     keys = told.get("keys")
     if keys is None:
         return [None] * rows
@@ -103,6 +107,29 @@ def given_keys(body: dict[str, Any], rows: int) -> Sequence[str | None]:
             f"row {bad[0]}: expected a key of 1 to {LONGEST_KEY} letters; got {shown(keys[bad[0]])}", status=422
         )
     return keys
+
+
+def may_ask_reasons(content: bytes) -> bool:
+    """Whether a body can hold ``explain``, spelt as it is or in escapes of JSON; most can not, and are not read for it."""
+    return b"explain" in content or b"\\u006" in content or b"\\u007" in content
+
+
+def asked_reasons(body: dict[str, Any]) -> int | None:
+    """How many reasons are asked for with ``explain``, in the body itself or in MLflow's ``params``; None where none are.
+
+    Raises:
+        UnusableRequest: it is neither true, false, nor a number of reasons.
+    """
+    told = body.get("params", body)
+    asked = told.get("explain", False) if isinstance(told, dict) else False
+    if isinstance(asked, bool):
+        return REASONS if asked else None
+    if not isinstance(asked, int) or not 1 <= asked <= MOST_REASONS:
+        raise UnusableRequest(
+            f'expected true, false or a number of reasons from 1 to {MOST_REASONS} in "explain"; got {shown(asked)}',
+            status=422,
+        )
+    return asked
 
 
 def label_items(body: dict[str, Any]) -> object:

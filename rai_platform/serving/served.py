@@ -12,6 +12,7 @@ from rai_platform.release.records import Production, read_change, read_productio
 from rai_platform.serving.encoding import Encoding, compile_encoding
 from rai_platform.serving.inputs import InputRules, Value, compile_rules
 from rai_platform.serving.labels import LabelRules, compile_label_rules
+from rai_platform.serving.reasons import NOT_EXPLAINED, Explaining, explaining_of
 from rai_platform.training.candidate import Candidate
 from rai_platform.training.manifest import Manifest
 from rai_platform.training.model import TrainedModel
@@ -30,6 +31,7 @@ class ServedModel:
         rules: what it asks of a row.
         labels: that its target has.
         encoding: its preprocessing, compiled; None where that is not to be had.
+        explaining: how its answers are explained.
     """
 
     production: Production
@@ -37,6 +39,7 @@ class ServedModel:
     rules: InputRules
     labels: LabelRules
     encoding: Encoding | None = None
+    explaining: Explaining = NOT_EXPLAINED
 
     @property
     def told(self) -> dict[str, str]:
@@ -124,8 +127,12 @@ def load_served(home: "Home", production: Production) -> ServedModel:
     if not isinstance(production.body.get("certificate"), dict):
         raise TamperedArtifact("the promotion has no certificate", where=production.model)
     key = load_public_key(settings.public_key, signing_key=settings.signing_key)
-    with _told_where_unreadable(production):
-        model = certified_model(production, home.store, key)
+
+    def load() -> TrainedModel:
+        with _told_where_unreadable(production):
+            return certified_model(production, home.store, key)
+
+    model = load()
     candidate = recorded_candidate(home, production)
     must_be_servable(model.manifest, where=production.model)
     rules = compile_rules(candidate, model, takes_any_number=settings.numbers_out_of_range == "answered")
@@ -135,6 +142,7 @@ def load_served(home: "Home", production: Production) -> ServedModel:
         rules=rules,
         labels=compile_label_rules(candidate),
         encoding=compile_encoding(model, rules),
+        explaining=explaining_of(home, production, model, load),
     )
 
 

@@ -15,6 +15,7 @@ from rai_platform.serving.bodies import Limits
 from rai_platform.serving.features import teller
 from rai_platform.serving.inference_log import InferenceLog
 from rai_platform.serving.metrics import Metrics
+from rai_platform.serving.reasons import Explainer
 from rai_platform.serving.scoring import Scorer
 from rai_platform.serving.served import ServedModel, find_production, load_served
 from rai_platform.serving.service import Service, build_app
@@ -46,11 +47,14 @@ def opened_service(
         limits, metrics = limits or Limits(), Metrics()
         scorer = Scorer(log, clock=home.clock, tell_features=teller(home.settings), limits=limits, metrics=metrics)
         opened.callback(scorer.close)
+        explainer = Explainer(limits)
+        opened.callback(explainer.close)
         yield Service(
             watch=watch,
             log=log,
             scorer=scorer,
             access=access,
+            explainer=explainer,
             page=home.settings.production_page(name),
             limits=limits,
             metrics=metrics,

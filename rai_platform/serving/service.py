@@ -37,6 +37,7 @@ from rai_platform.serving.inference_log import InferenceLog, LoggedPrediction
 from rai_platform.serving.labels import LabelCounts, NewLabel, read_labels
 from rai_platform.serving.metrics import CONTENT_TYPE, CountedRequests, Metrics
 from rai_platform.serving.openapi import describe
+from rai_platform.serving.reasons import Explainer, Reasons
 from rai_platform.serving.scoring import Asked, Question, ReadRecords, Scorer
 from rai_platform.serving.served import ServedModel
 from rai_platform.serving.watching import Watch
@@ -52,6 +53,37 @@ LOGGER = logging.getLogger(__name__)
 Recorded = TypeVar("Recorded")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a request for predictions gets.
+
+    Attributes:
+        served: the model that answers.
+        predictions: one for each row.
+        reasons: why; None where nobody asked.
+    """
+
+    served: ServedModel
+    predictions: list[LoggedPrediction]
+    reasons: Reasons | None
+
+    @property
+    def request_id(self) -> str:
+        """Of the request."""
+        return self.predictions[0].request_id
+
+    @property
+    def told(self) -> list[dict[str, object]]:
+        """The predictions as they are sent."""
+        return [
+            {"id": item.id, "score": item.score, "decision": item.decision, **self._explanation(place, item)}
+            for place, item in enumerate(self.predictions)
+        ]
+
+    def _explanation(self, place: int, item: LoggedPrediction) -> dict[str, object]:
+        return {} if self.reasons is None else {"explanation": self.reasons.told(place, item.decision)}
+
+
 @dataclass(slots=True, kw_only=True)
 class Service:
     """What answers.
@@ -61,6 +93,7 @@ class Service:
         log: of every prediction.
         scorer: asks models.
         access: who may ask, and how often.
+        explainer: says why they answered so, where somebody asks.
         page: the file of the page of the model in production.
         limits: of a request.
         metrics: counts and times.
@@ -71,17 +104,20 @@ class Service:
     log: InferenceLog
     scorer: Scorer
     access: Access
+    explainer: Explainer
     page: Path
     limits: Limits
     metrics: Metrics
     waiting: int = 0
 
-    async def predict(self, request: Request, read: ReadRecords) -> tuple[str, ServedModel, list[LoggedPrediction]]:
-        """The request's id, the model that answers, and the predictions, which are on disk.
+    async def predict(self, request: Request, read: ReadRecords) -> Answer:
+        """What is answered; its predictions are on disk.
+
+        Reasons come first: where there are none to be had, nothing is predicted either.
 
         Raises:
             UnusableRequest: the request cannot be read, or its rows do not fit the model.
-            BadInput: the model refuses the rows.
+            BadInput: the model refuses the rows, or they cannot be explained.
             Overloaded: too many requests wait, or the model does not answer in time.
             Withdrawn: no model is in production.
             LogUnwritable: the predictions cannot be recorded.
@@ -90,9 +126,9 @@ class Service:
             arrived = time.perf_counter()
             content = await _content(request, self.limits)
             served = self.watch.in_production()
+            reasons = await self.explainer.reasons(served, content, read)
             asked = self.scorer.ask(Question(served=served, content=content, read=read, arrived=arrived))
-            predictions = await self._in_time(asked)
-            return predictions[0].request_id, served, predictions
+            return Answer(served=served, predictions=await self._in_time(asked), reasons=reasons)
 
     async def _in_time(self, asked: Asked) -> list[LoggedPrediction]:
         seconds = self.limits.seconds_to_answer
@@ -153,16 +189,17 @@ def build_app(service: Service) -> FastAPI:
     async def predict(name: str, request: Request) -> Response:
         async def answer() -> Response:
             must_be_served(name)
-            request_id, served, predictions = await service.predict(request, own_records)
-            return _json({"request_id": request_id, "model": served.told, "predictions": _told(predictions)})
+            answered = await service.predict(request, own_records)
+            told = {"request_id": answered.request_id, "model": answered.served.told, "predictions": answered.told}
+            return _json(told)
 
         return await _answered(answer)
 
     @app.post("/invocations")
     async def invocations(request: Request) -> Response:
         async def answer() -> Response:
-            _, _, predictions = await service.predict(request, mlflow_records)
-            return _json({"predictions": _told(predictions)})
+            answered = await service.predict(request, mlflow_records)
+            return _json({"predictions": answered.told})
 
         return await _answered(answer)
 
@@ -230,6 +267,7 @@ def build_app(service: Service) -> FastAPI:
             "ready": is_ready,
             "model": watch.served.told,
             "log": unwritable or "can be written",
+            "explanations": watch.served.explaining.why_not or "given where asked for",
             "problem": watch.problem or service.access.problem,
             "withdrawn": watch.withdrawn,
         }
@@ -323,10 +361,6 @@ async def _in_time(recorded: "Future[Recorded]") -> Recorded:
         return await asyncio.wait_for(asyncio.wrap_future(recorded), SECONDS_TO_RECORD)
     except TimeoutError:
         raise LogUnwritable(f"the inference log was not written within {SECONDS_TO_RECORD:g} seconds") from None
-
-
-def _told(predictions: Sequence[LoggedPrediction]) -> list[dict[str, object]]:
-    return [{"id": item.id, "score": item.score, "decision": item.decision} for item in predictions]
 
 
 def _json(value: object, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

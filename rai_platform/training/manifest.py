@@ -83,6 +83,11 @@ class Manifest:
     module_code: dict[str, str] = field(default_factory=dict)
     class_columns: tuple[int, ...] = ()
 
+    @property
+    def sees_a_whole(self) -> bool:
+        """Whether it sees an image or a text, and nothing else."""
+        return len(self.features) == 1 and self.features[0].kind in ("image", "text")
+
     def in_digests(self) -> dict[str, Any]:
         """The manifest as it is digested: what not every model has is left out where it has none."""
         told = dataclasses.asdict(self)

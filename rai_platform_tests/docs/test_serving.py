@@ -6,11 +6,12 @@ from types import SimpleNamespace
 
 from rai_platform.cli import serve
 from rai_platform.serving.access import Access
-from rai_platform.serving.bodies import MLFLOW_FORMS, Limits
+from rai_platform.serving.bodies import MLFLOW_FORMS, REASONS, Limits
 from rai_platform.serving.inference_log import COLUMNS, LoggedPrediction
 from rai_platform.serving.inputs import MOST_DETAILS
 from rai_platform.serving.labels import MOST_LABELS
 from rai_platform.serving.metrics import Metrics
+from rai_platform.serving.reasons import SECONDS_A_ROW
 from rai_platform.serving.service import Service, build_app
 from rai_platform_tests.conftest import PROJECT
 from rai_platform_tests.docs.pages import Page, in_code
@@ -20,7 +21,16 @@ TEXT = " ".join(PAGE.text.split())
 
 
 def test_the_page_lists_every_door_and_no_other() -> None:
-    service = Service(watch=None, log=None, scorer=None, access=Access(), page=None, limits=Limits(), metrics=Metrics())  # type: ignore[arg-type]  # no door is opened
+    service = Service(
+        watch=None,
+        log=None,
+        scorer=None,
+        access=Access(),
+        explainer=None,
+        page=None,
+        limits=Limits(),
+        metrics=Metrics(),
+    )  # type: ignore[arg-type]  # no door is opened
     doors = {f"{method} {route.path}" for route in build_app(service).routes for method in route.methods}  # type: ignore[attr-defined]
     assert {door for row in PAGE.table("What it answers") for door in in_code(row["request"])} == doors
 
@@ -35,6 +45,11 @@ def test_the_limits_and_defaults_are_those_of_the_code() -> None:
     limits = Limits()
     assert f"more than {limits.rows} rows, {MOST_LABELS:,} labels or {limits.content_bytes:,} bytes" in TEXT
     assert f"{limits.waiting_requests} requests wait already" in TEXT
+    assert f"Up to {limits.explained_rows} rows are explained in one request" in TEXT
+    assert f"more than {limits.explained_rows} rows with `explain`" in TEXT
+    assert f"more than {limits.waiting_explanations} requests wait for reasons" in TEXT
+    assert {4: "Four"}[REASONS] + " at most" in TEXT
+    assert {1: "a second"}[SECONDS_A_ROW] in TEXT
     assert f"does not arrive within {limits.seconds_to_send:g} seconds" in TEXT
     assert f"up to {MOST_DETAILS} such problems" in TEXT
     host, port = serve.__defaults__[1], serve.__defaults__[0]  # type: ignore[index]
