@@ -215,8 +215,8 @@ def _people(definition: ModelDefinition) -> Rows:
     from rai_platform.data.preparation import prepare_data
 
     sample = prepare_data(definition.spec).test
-    if sample.classes:
-        raise UnsuitableData("a drill needs a model of two labels", where=definition.name)
+    if sample.classes or definition.spec.data.image is not None:
+        raise UnsuitableData("a drill needs a model of two labels that reads no images", where=definition.name)
     return Rows(
         features=sample.features.reset_index(drop=True),
         groups=sample.sensitive_features.reset_index(drop=True),

@@ -1,4 +1,7 @@
-"""How features stand in the inference log: as they are, or as a keyed hash that nobody can turn back by guessing."""
+"""How features stand in the inference log: as they are, or as a keyed hash that nobody can turn back by guessing.
+
+An image stands there as its hash in either case: pictures would outgrow everything else, and show people.
+"""
 
 import hashlib
 import hmac
@@ -8,6 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rai_platform.serving.images import told_image
 from rai_platform.spec.digests import canonical_json
 
 if TYPE_CHECKING:
@@ -21,9 +25,21 @@ Tell = Callable[[Mapping[str, object]], str]
 def teller(settings: "Settings") -> Tell:
     """What the log says of a row's features: canonical JSON of them, or of ``{"hmac_sha256": …}`` over that JSON."""
     if settings.logged_features == "stored":
-        return lambda row: canonical_json(row).decode()
+        return lambda row: canonical_json(_tellable(row)).decode()
     key = _key(settings.log_key)
-    return lambda row: canonical_json({HASH: hmac.new(key, canonical_json(row), hashlib.sha256).hexdigest()}).decode()
+
+    def hashed(row: Mapping[str, object]) -> str:
+        told = hmac.new(key, canonical_json(_tellable(row)), hashlib.sha256).hexdigest()
+        return canonical_json({HASH: told}).decode()
+
+    return hashed
+
+
+def _tellable(row: Mapping[str, object]) -> Mapping[str, object]:
+    """The row as JSON can hold it."""
+    if not any(isinstance(value, bytes) for value in row.values()):
+        return row
+    return {name: told_image(value) if isinstance(value, bytes) else value for name, value in row.items()}
 
 
 def is_hashed(features: Mapping[str, object]) -> bool:

@@ -13,6 +13,7 @@ import pandas as pd
 from rai_platform.data.column_rules import ColumnRule
 from rai_platform.data.columns import LARGEST_NUMBER, cell_text
 from rai_platform.errors import UnusableRequest, did_you_mean
+from rai_platform.serving.images import Shape, expected_image, read_image
 from rai_platform.training.candidate import Candidate
 from rai_platform.training.estimators import known_categories
 from rai_platform.training.manifest import Feature, FeatureKind
@@ -21,7 +22,7 @@ from rai_platform.training.model import PREPROCESSING, TrainedModel
 MOST_DETAILS = 20
 LISTED = 10  # categories in a message
 SHOWN = 80  # letters of a value in a message
-Value = int | float | str | None
+Value = int | float | str | bytes | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +36,7 @@ class FieldRule:
         categories: those of the training data; None where they are not known.
         low: the smallest number that is taken; None where any is.
         high: the largest.
+        shape: of an image (height, width, channels).
     """
 
     name: str
@@ -43,10 +45,13 @@ class FieldRule:
     categories: frozenset[str] | None = None
     low: float | None = None
     high: float | None = None
+    shape: Shape | None = None
 
     @property
     def expected(self) -> str:
         """What is expected, in words."""
+        if self.shape is not None:
+            return expected_image(self.shape)
         number = "a number" if self.low is None else f"a number from {self.low:.6g} to {self.high:.6g}"
         told = {"number": number, "text": "a text that is not empty"}.get(self.kind, "a text")
         if self.categories is not None:
@@ -65,6 +70,8 @@ class FieldRule:
             if self.may_be_missing:
                 return None
             raise ValueError
+        if self.shape is not None:
+            return read_image(value, self.shape)
         return self._number(value) if self.kind == "number" else self._text(value)
 
     def _number(self, value: object) -> float:
@@ -209,7 +216,15 @@ def _field(
     if categories is not None and known is not None:  # what the preprocessing has no column for cannot be encoded
         categories &= known
     low, high = (None, None) if takes_any_number else (rule.low, rule.high)
-    return FieldRule(name=name, kind=kind, may_be_missing=rule.nullable, categories=categories, low=low, high=high)
+    return FieldRule(
+        name=name,
+        kind=kind,
+        may_be_missing=rule.nullable,
+        categories=categories,
+        low=low,
+        high=high,
+        shape=rule.shape,
+    )
 
 
 def shown(value: object) -> str:

@@ -21,6 +21,7 @@ from rai_platform.explanations.report import EXPLANATION_BACKGROUND
 from rai_platform.explanations.row_explainer import RowExplainer, background_from_bytes, why_not_explained
 from rai_platform.release.records import Production
 from rai_platform.serving.bodies import Limits, asked_reasons, may_ask_reasons, parse
+from rai_platform.serving.images import told_image
 from rai_platform.serving.inputs import Value
 from rai_platform.training.model import TrainedModel
 
@@ -198,10 +199,11 @@ def _must_be_fast(explainer: RowExplainer, row: Any) -> None:
 
 def _reason(name: str, value: Value, attribution: float) -> dict[str, object]:
     direction = "raises" if attribution > 0 else "lowers"
-    is_what = "is missing" if value is None else f"is {value}"
+    told = told_image(value) if isinstance(value, bytes) else value
+    is_what = "is missing" if told is None else f"is {told}"
     return {
         "feature": name,
-        "value": value,
+        "value": told,
         "attribution": attribution,
         "direction": direction,
         "says": f"{name} {is_what}, which {direction} the score",

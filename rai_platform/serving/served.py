@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from rai_platform.data.column_rules import ColumnRule
 from rai_platform.errors import EvidenceMissing, TamperedArtifact, UnknownModel, UnsuitableData, Withdrawn
 from rai_platform.release.records import Production, read_change, read_production
 from rai_platform.serving.encoding import Encoding, compile_encoding
@@ -134,7 +135,7 @@ def load_served(home: "Home", production: Production) -> ServedModel:
 
     model = load()
     candidate = recorded_candidate(home, production)
-    must_be_servable(model.manifest, where=production.model)
+    must_be_servable(model.manifest, candidate.rules, where=production.model)
     rules = compile_rules(candidate, model, takes_any_number=settings.numbers_out_of_range == "answered")
     return ServedModel(
         production=production,
@@ -169,11 +170,17 @@ def _told_where_unreadable(production: Production) -> Iterator[None]:
         ) from None
 
 
-def must_be_servable(manifest: Manifest, *, where: str) -> None:
+def must_be_servable(manifest: Manifest, rules: Sequence[ColumnRule], *, where: str) -> None:
     """Refuses models that cannot decide on what a request holds.
 
+    Args:
+        manifest: of the model.
+        rules: that were kept with it.
+        where: what a message is about.
+
     Raises:
-        UnsuitableData: thresholds differ by a group that is no category among the features, or a feature is an image.
+        UnsuitableData: thresholds differ by a group that is no category among the features, or a feature is an image of which
+            nobody kept the size.
     """
     categories = {feature.name for feature in manifest.features if feature.kind == "category"}
     if unseen := [name for name in manifest.group_features if name not in categories]:
@@ -181,5 +188,12 @@ def must_be_servable(manifest: Manifest, *, where: str) -> None:
             f"to decide, the model needs {' and '.join(unseen)}, and requests hold its features alone: it cannot be served",
             where=where,
         )
-    if images := [feature.name for feature in manifest.features if feature.kind == "image"]:
-        raise UnsuitableData(f"{images[0]} is an image, and only numbers, categories and texts are served", where=where)
+    sized = {rule.name for rule in rules if rule.shape is not None}
+    if images := [
+        feature.name for feature in manifest.features if feature.kind == "image" and feature.name not in sized
+    ]:
+        raise UnsuitableData(
+            f"the release does not say of which size the images in {images[0]} are: release the model again with this version of "
+            "the platform",
+            where=where,
+        )

@@ -1,7 +1,10 @@
 """Models of images and of texts, from the YAML through the same graph to production, and out of MLflow again."""
 
+import base64
+import hashlib
 import io
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +17,12 @@ from PIL import Image
 from rai_platform.card.document import ModelCard
 from rai_platform.data.images import unpack
 from rai_platform.data.preparation import prepare_data
+from rai_platform.errors import EvidenceMissing
+from rai_platform.pipeline.watching import look_at_production
 from rai_platform.robustness.report import RobustnessScores
+from rai_platform.serving.observed import read_observed
 from rai_platform.spec.model import ASSETS
+from rai_platform_tests.serving.asking import running
 from rai_platform_tests.world import World, told
 
 NO_PEOPLE = "Digits are no people."
@@ -133,6 +140,41 @@ def test_a_released_network_is_loaded_from_mlflow_and_decides_the_same(
     assert released.predict(as_pictures)["decision"].tolist() == answered["decision"].head(20).tolist()
     files = {path.suffix for path in digits.settings.home.rglob("*") if path.is_file() and "mlartifacts" in str(path)}
     assert not files & {".pkl", ".pickle", ".pt", ".pth", ".joblib"}
+
+
+def test_a_released_network_answers_requests_as_mlflow_has_it(digits: World) -> None:
+    test = prepare_data(digits.model("digits").spec).test.take(np.arange(40))
+    pixels = unpack(test.features["image"], where="image")
+    with running(digits, name="digits") as service:
+        model = service.service.watch.served.model
+        chances = model.probabilities(test.features)
+        rows = [image.squeeze(-1).tolist() for image in pixels]
+        files = [base64.b64encode(encoded(image)).decode() for image in pixels]
+        for content in (rows, files):
+            answer = service.client.post("/invocations", json={"instances": content})
+            assert answer.status_code == 200, answer.text
+            given = answer.json()["predictions"]
+            assert [each["decision"] for each in given] == [str(place) for place in chances.argmax(axis=1)]
+            np.testing.assert_allclose([each["score"] for each in given], chances.max(axis=1), rtol=1e-6)
+        wrong = service.post({"records": [{"image": rows[0][:7]}]}, "/v1/models/digits/predict")
+        assert wrong.status_code == 422
+        assert 'row 0, field "image": expected an image of 8 rows of 8 pixels, grey' in wrong.json()["error"]["message"]
+        asked = service.post({"records": [{"image": rows[0]}], "explain": True}, "/v1/models/digits/predict")
+        assert "this model tells 10 apart" in asked.json()["error"]["message"]
+        identity = given[0]["id"]
+        labelled = service.post({"labels": [{"id": identity, "label": given[0]["decision"]}]}, "/v1/labels")
+        assert labelled.json()["recorded"] == 1
+        logged = service.logged()
+    assert len(logged) == 80
+    kept = [f"sha256:{hashlib.sha256(image).hexdigest()}" for image in test.features["image"]]
+    assert logged["features"].tolist() == [{"image": each} for each in kept] * 2
+    observed = read_observed(digits.settings, "digits")
+    assert observed["feature:image"].tolist() == logged["features"].map(lambda each: each["image"]).tolist()
+
+
+def test_a_model_of_several_classes_is_said_not_to_be_watched(digits: World) -> None:
+    with pytest.raises(EvidenceMissing, match="reference"):
+        look_at_production(digits.home, digits.model("digits"), now=datetime.now(UTC))
 
 
 def test_an_image_of_another_size_is_refused_in_a_sentence(digits: World, tmp_path: Path) -> None:

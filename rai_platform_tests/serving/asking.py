@@ -57,10 +57,10 @@ def records(rows: int, *, seed: int = 11) -> list[dict[str, Any]]:
 
 @contextlib.contextmanager
 def running(
-    world: World, *, every: float = 0.05, limits: Limits | None = None, home: Home | None = None
+    world: World, *, name: str = "fair", every: float = 0.05, limits: Limits | None = None, home: Home | None = None
 ) -> Iterator[Running]:
-    """The service of `fair`, in a thread of this process, over a real socket; with other settings where a home is given."""
-    with opened_service(home or world.home, "fair", every=every, limits=limits) as service:
+    """The service of a model, in a thread of this process, over a real socket; with other settings where a home is given."""
+    with opened_service(home or world.home, name, every=every, limits=limits) as service:
         port = free_port()
         server = server_of(service, host="127.0.0.1", port=port)
         thread = threading.Thread(target=server.run)
