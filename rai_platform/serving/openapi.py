@@ -6,7 +6,7 @@ from typing import Any
 
 from rai_platform.data.columns import LARGEST_NUMBER
 from rai_platform.serving.access import SCOPE_OF_ROUTE
-from rai_platform.serving.bodies import MLFLOW_FORMS, Limits
+from rai_platform.serving.bodies import MLFLOW_FORMS, MOST_REASONS, Limits
 from rai_platform.serving.inputs import FieldRule
 from rai_platform.serving.labels import LONGEST_KEY, MOST_LABELS, LabelCounts
 from rai_platform.serving.served import ServedModel
@@ -35,7 +35,13 @@ def describe(served: ServedModel, limits: Limits, *, asks_for_keys: bool) -> Sch
     """
     fields, name = served.rules.fields, served.production.model
     prediction = _object(
-        {"id": _text(), "score": {"type": "number"}, "decision": {"type": ["string", "integer"]}}, closed=False
+        {
+            "id": _text(),
+            "score": {"type": "number"},
+            "decision": {"type": ["string", "integer"]},
+            "explanation": {"type": "object", "description": "Where `explain` asks for it."},
+        },
+        optional=("explanation",),
     )
     predictions = {"type": "array", "items": {"$ref": "#/components/schemas/Prediction"}}
     model = _object(dict.fromkeys(("name", "version", "digest"), _text()))
@@ -45,7 +51,7 @@ def describe(served: ServedModel, limits: Limits, *, asks_for_keys: bool) -> Sch
             "post": _door(
                 "Predictions for records.",
                 answer=own,
-                body=_object({"records": _rows(limits), "keys": _keys(limits)}, optional=("keys",)),
+                body=_object({"records": _rows(limits), **_beside(limits)}, optional=tuple(_beside(limits))),
                 wrong=(404, *OF_A_BODY),
             )
         },
@@ -147,7 +153,15 @@ def _row(fields: Sequence[FieldRule]) -> Schema:
 
 def _values(field: FieldRule) -> Schema:
     if field.kind == "number":
-        known: Schema = {"type": "number", "minimum": -LARGEST_NUMBER, "maximum": LARGEST_NUMBER}
+        low, high = (
+            (-LARGEST_NUMBER if field.low is None else field.low),
+            (LARGEST_NUMBER if field.high is None else field.high),
+        )
+        known: Schema = {"type": "number", "minimum": low, "maximum": high}
+    elif field.kind == "image":
+        known = {
+            "anyOf": [{"type": "string", "contentEncoding": "base64"}, {"type": "array", "items": {"type": "array"}}]
+        }
     elif field.categories is not None:
         known = {"type": "string", "enum": sorted(field.categories)}
     else:
@@ -171,8 +185,17 @@ def _mlflow_form(form: str, fields: Sequence[FieldRule], limits: Limits) -> Sche
         }
         data = {"type": "array", "minItems": 1, "maxItems": limits.rows, "items": values}
         rows = _object({"columns": {"const": names}, "data": data, "index": {}}, optional=("index",))
-    params = _object({"keys": _keys(limits)}, optional=("keys",))
+    params = _object(_beside(limits), optional=tuple(_beside(limits)))
     return _object({form: rows, "params": params}, optional=("params",))
+
+
+def _beside(limits: Limits) -> dict[str, Schema]:
+    """What may stand beside the rows."""
+    asked = {"type": ["boolean", "integer"], "minimum": 1, "maximum": MOST_REASONS}
+    return {
+        "keys": _keys(limits),
+        "explain": {**asked, "description": "Whether, or with how many reasons, to say why."},
+    }
 
 
 def _keys(limits: Limits) -> Schema:
@@ -196,14 +219,9 @@ def _labels(served: ServedModel) -> Schema:
     return {"type": "array", "minItems": 1, "maxItems": MOST_LABELS, "items": label}
 
 
-def _object(properties: Mapping[str, Schema], *, optional: Sequence[str] = (), closed: bool = True) -> Schema:
+def _object(properties: Mapping[str, Schema], *, optional: Sequence[str] = ()) -> Schema:
     required = [name for name in properties if name not in optional]
-    return {
-        "type": "object",
-        "properties": dict(properties),
-        "required": required,
-        **({"additionalProperties": False} if closed else {}),
-    }
+    return {"type": "object", "properties": dict(properties), "required": required, "additionalProperties": False}
 
 
 def _count() -> Schema:
