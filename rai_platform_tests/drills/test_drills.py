@@ -60,8 +60,8 @@ def test_bias_against_one_group_is_told_at_once_and_once_more_when_labels_are_th
 
 def test_every_answer_is_on_record_with_its_label_and_its_group(biased: tuple[Drill, list[str]]) -> None:
     drill, _ = biased
-    copy = World(drill.home.parent).settings
-    observed = read_observed(dataclasses.replace(copy, home=drill.home), "fair", with_groups=False)
+    copy = read_settings({"RAI_HOME": str(drill.home)})
+    observed = read_observed(copy, "fair", with_groups=False)
     assert len(observed) == PLAN.days * PLAN.people
     assert observed["label"].notna().sum() == (PLAN.days - PLAN.labels_after) * PLAN.people
     assert sum(window.n for window in drill.report.windows) == len(observed)
@@ -214,7 +214,7 @@ def test_a_url_that_apprise_does_not_know_is_refused_without_telling_it(troubled
 
 
 def test_whoever_cannot_look_tells_so_once_a_day(troubled: World, inbox: Inbox, then: datetime) -> None:
-    home = Home(dataclasses.replace(troubled.settings, alert_urls=(inbox,)))
+    home = Home(dataclasses.replace(troubled.settings, alert_urls=(inbox.url,)))
     file_at(troubled.settings.inference_log_url).write_bytes(b"no database")
     for hour in (1, 2):
         with pytest.raises(RaiError):
