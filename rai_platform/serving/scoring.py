@@ -49,12 +49,16 @@ class Asked:
     Attributes:
         question: the request.
         answer: the predictions, once they are on disk; of the loop that asked.
-        is_scored: whether they only have to be recorded.
+        begun: when the model was asked, in nanoseconds since 1970; 0 until then.
+        scored: when it had answered, and the predictions only had to be recorded.
+        recorded: when they were on disk.
     """
 
     question: Question
     answer: "asyncio.Future[list[LoggedPrediction]]"
-    is_scored: bool = False
+    begun: int = 0
+    scored: int = 0
+    recorded: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +147,7 @@ class Scorer:
     def _scored(self, reads: Sequence[_Read]) -> list[tuple[Asked, list[LoggedPrediction]]]:
         """The predictions of questions whose rows make one table; each question by itself where the model refuses the table."""
         served, rows = reads[0].asked.question.served, [row for read in reads for row in read.rows]
+        begun = time.time_ns()
         try:
             with self._metrics.scoring.time():
                 answers = served.predict(rows)
@@ -155,6 +160,9 @@ class Scorer:
                 return [scored for read in reads for scored in self._scored([read])]
             _tell([(reads[0].asked, error)])
             return []
+        scored = time.time_ns()
+        for read in reads:
+            read.asked.begun, read.asked.scored = begun, scored
         now, following = told_time(self._clock()), iter(answers)
         return [(read.asked, self._predictions(read, following, now)) for read in reads]
 
@@ -184,8 +192,6 @@ class Scorer:
     def _record(self, scored: Sequence[tuple[Asked, list[LoggedPrediction]]]) -> None:
         if not scored:
             return
-        for asked, _ in scored:
-            asked.is_scored = True
         try:
             recorded = self._log.record([prediction for _, predictions in scored for prediction in predictions])
         except Exception as error:
@@ -203,6 +209,9 @@ class Scorer:
             _tell([(asked, error) for asked, _ in scored])
             return
         self._metrics.predictions.inc(sum(len(predictions) for _, predictions in scored))
+        now = time.time_ns()
+        for asked, _ in scored:
+            asked.recorded = now
         _tell(scored)
 
 

@@ -19,6 +19,7 @@ from rai_platform.serving.reasons import Explainer
 from rai_platform.serving.scoring import Scorer
 from rai_platform.serving.served import ServedModel, find_production, load_served
 from rai_platform.serving.service import Service, build_app
+from rai_platform.serving.tracing import exported_tracer
 from rai_platform.serving.watching import SECONDS_BETWEEN_LOOKS, Watch
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ def opened_service(
             page=home.settings.production_page(name),
             limits=limits,
             metrics=metrics,
+            tracer=opened.enter_context(exported_tracer(home.settings.environment)),
         )
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from fastapi import Depends, FastAPI, Request, Response
+from opentelemetry.trace import Tracer
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
@@ -40,6 +41,7 @@ from rai_platform.serving.openapi import describe
 from rai_platform.serving.reasons import Explainer, Reasons
 from rai_platform.serving.scoring import Asked, Question, ReadRecords, Scorer
 from rai_platform.serving.served import ServedModel
+from rai_platform.serving.tracing import TracedRequests, trace_prediction
 from rai_platform.serving.watching import Watch
 
 SECONDS_TO_RECORD = 10.0
@@ -97,6 +99,7 @@ class Service:
         page: the file of the page of the model in production.
         limits: of a request.
         metrics: counts and times.
+        tracer: of OpenTelemetry; None where nobody collects traces.
         waiting: requests for predictions that are not answered yet.
     """
 
@@ -108,6 +111,7 @@ class Service:
     page: Path
     limits: Limits
     metrics: Metrics
+    tracer: Tracer | None = None
     waiting: int = 0
 
     async def predict(self, request: Request, read: ReadRecords) -> Answer:
@@ -128,7 +132,10 @@ class Service:
             served = self.watch.in_production()
             reasons = await self.explainer.reasons(served, content, read)
             asked = self.scorer.ask(Question(served=served, content=content, read=read, arrived=arrived))
-            return Answer(served=served, predictions=await self._in_time(asked), reasons=reasons)
+            predictions = await self._in_time(asked)
+            if self.tracer is not None:
+                trace_prediction(self.tracer, asked, predictions)
+            return Answer(served=served, predictions=predictions, reasons=reasons)
 
     async def _in_time(self, asked: Asked) -> list[LoggedPrediction]:
         seconds = self.limits.seconds_to_answer
@@ -136,7 +143,7 @@ class Service:
             async with asyncio.timeout(seconds):
                 return await asked.answer
         except TimeoutError:
-            if asked.is_scored:
+            if asked.scored:
                 raise LogUnwritable(f"the inference log was not written within {seconds:g} seconds") from None
             raise Overloaded(f"the model did not answer within {seconds:g} seconds; ask again later") from None
 
@@ -176,9 +183,20 @@ def build_app(service: Service) -> FastAPI:
         service.access.admit(request.scope["route"].path, key=key_of(request.headers), address=address)
 
     app = FastAPI(
-        title="rai_platform", docs_url=None, redoc_url=None, openapi_url=None, dependencies=[Depends(admitted)]
+        title="rai_platform",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        dependencies=[Depends(admitted)],
+        telemetry={
+            "tracing": False,
+            "metrics": False,
+            "logs": False,
+        },  # it would tell addresses, which may hold anything
     )
     app.add_middleware(CountedRequests, metrics=service.metrics)
+    if service.tracer is not None:
+        app.add_middleware(TracedRequests, tracer=service.tracer)
     watch = service.watch
 
     def must_be_served(name: str) -> None:

@@ -78,7 +78,7 @@ class Asking:
         return count
 
     def logged(self) -> pd.DataFrame:
-        return read_predictions(self.path)
+        return read_predictions(f"sqlite:///{self.path}")
 
 
 def question(served: ServedModel, rows: Sequence[Any], *, read: ReadRecords = own_records) -> Question:
@@ -88,7 +88,7 @@ def question(served: ServedModel, rows: Sequence[Any], *, read: ReadRecords = ow
 
 @contextlib.contextmanager
 def opened(world: World, path: Path, limits: Limits) -> Iterator[Asking]:
-    log, metrics = InferenceLog(path), Metrics()
+    log, metrics = InferenceLog(f"sqlite:///{path}"), Metrics()
     scorer = Scorer(log, clock=utc_now, tell_features=teller(world.settings), limits=limits, metrics=metrics)
     try:
         yield Asking(scorer, path, metrics)
