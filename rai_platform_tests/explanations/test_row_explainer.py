@@ -26,7 +26,7 @@ METHODS = [
 ]
 
 
-@pytest.mark.parametrize(("path", "tolerance"), METHODS)
+@pytest.mark.parametrize(("path", "tolerance"), [*METHODS[:-1], pytest.param(*METHODS[-1], marks=pytest.mark.slow)])
 def test_rows_are_explained_as_in_the_report(path: str, tolerance: float) -> None:
     sample = people()
     model = fitted(sample, path)

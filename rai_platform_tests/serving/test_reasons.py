@@ -14,11 +14,15 @@ import pytest
 from pydantic import TypeAdapter
 
 from rai_platform.data.preparation import prepare_data
-from rai_platform.explanations.report import Explanations
-from rai_platform.explanations.row_explainer import RowExplainer
+from rai_platform.explanations.measurement import kept_background
+from rai_platform.explanations.report import EXPLANATION_BACKGROUND, Explanations
+from rai_platform.explanations.row_explainer import RowExplainer, background_to_bytes
+from rai_platform.serving import reasons
 from rai_platform.serving.bodies import Limits
 from rai_platform.serving.reasons import Explaining, explaining_of
+from rai_platform_tests.explanations.small import fitted, people
 from rai_platform_tests.serving.asking import PREDICT, Running, eventually, ids, records, running
+from rai_platform_tests.training.every_classifier import path_of
 from rai_platform_tests.world import World
 
 PEOPLE = records(12)
@@ -165,3 +169,25 @@ def test_nobody_who_wants_no_reasons_waits_for_those_who_do_and_not_too_many_do(
         finally:
             go_on.set()
         assert [each.result().status_code for each in waiting] == [200, 200]
+
+
+@pytest.mark.slow
+def test_a_model_that_takes_long_to_explain_says_so_to_who_asks_and_answers_all_others(
+    fair: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, served, sample = fair.world.home, fair.service.watch.served, people()
+    model = fitted(sample, path_of("GaussianNB"))
+    background = kept_background(model, sample, seed=0)
+    assert background is not None
+    evidence = {EXPLANATION_BACKGROUND: home.store.put(background_to_bytes(background))}
+    other = dataclasses.replace(served.production, body={"evidence": evidence})
+    explaining = explaining_of(home, other, model, lambda: model)
+    assert explaining.load is not None
+    assert explaining.load().explain(sample.features.iloc[:1]).method == "permutation"
+    monkeypatch.setattr(reasons, "SECONDS_A_ROW", 0.0)
+    with explained_by(fair, explaining):
+        for _ in range(2):
+            answer = fair.post({"records": PEOPLE[:1], "explain": True})
+            assert answer.status_code == 422
+            assert "to explain a row takes" in answer.json()["error"]["message"]
+        assert fair.post({"records": PEOPLE[:1]}).status_code == 200
