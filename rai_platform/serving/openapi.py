@@ -2,11 +2,13 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, get_args
 
 from rai_platform.data.columns import LARGEST_NUMBER
+from rai_platform.explanations.report import Output
 from rai_platform.serving.access import SCOPE_OF_ROUTE
 from rai_platform.serving.bodies import MLFLOW_FORMS, MOST_REASONS, Limits
+from rai_platform.serving.images import Shape
 from rai_platform.serving.inputs import FieldRule
 from rai_platform.serving.labels import LONGEST_KEY, MOST_LABELS, LabelCounts
 from rai_platform.serving.served import ServedModel
@@ -39,7 +41,7 @@ def describe(served: ServedModel, limits: Limits, *, asks_for_keys: bool) -> Sch
             "id": _text(),
             "score": {"type": "number"},
             "decision": {"type": ["string", "integer"]},
-            "explanation": {"type": "object", "description": "Where `explain` asks for it."},
+            "explanation": {**_explanation(), "description": "Where `explain` asks for it."},
         },
         optional=("explanation",),
     )
@@ -158,15 +160,43 @@ def _values(field: FieldRule) -> Schema:
             (LARGEST_NUMBER if field.high is None else field.high),
         )
         known: Schema = {"type": "number", "minimum": low, "maximum": high}
-    elif field.kind == "image":
-        known = {
-            "anyOf": [{"type": "string", "contentEncoding": "base64"}, {"type": "array", "items": {"type": "array"}}]
-        }
+    elif field.shape is not None:
+        known = {"anyOf": [{"type": "string", "contentEncoding": "base64"}, *_pixels(field.shape)]}
     elif field.categories is not None:
         known = {"type": "string", "enum": sorted(field.categories)}
     else:
         known = {"type": "string", **({"pattern": r"\S"} if field.kind == "text" else {})}
     return {"anyOf": [known, {"type": "null"}]} if field.may_be_missing else known
+
+
+def _pixels(shape: Shape) -> list[Schema]:
+    """Rows of pixels, each a number or a list of one for every channel."""
+    height, width, channels = shape
+    light = {"type": "number", "minimum": 0, "maximum": 255}
+    pixels = [_list_of(light, channels), *([light] if channels == 1 else [])]
+    return [_list_of(_list_of(pixel, width), height) for pixel in pixels]
+
+
+def _list_of(item: Schema, length: int) -> Schema:
+    return {"type": "array", "minItems": length, "maxItems": length, "items": item}
+
+
+def _explanation() -> Schema:
+    reason = {
+        "feature": _text(),
+        "value": {"type": ["number", "string", "null"]},
+        "attribution": {"type": "number"},
+        "direction": {"enum": ["raises", "lowers"]},
+        "says": _text(),
+    }
+    told: dict[str, Schema] = {
+        "unit": {"enum": list(get_args(Output))},
+        "base_value": {"type": "number"},
+        "output": {"type": "number"},
+        "attributions": {"type": "object", "additionalProperties": {"type": "number"}},
+        "reasons": {"type": "array", "items": _object(reason)},
+    }
+    return _object(told)
 
 
 def _rows(limits: Limits) -> Schema:

@@ -12,6 +12,7 @@ import mlflow.pyfunc
 import numpy as np
 import pytest
 import yaml
+from jsonschema import Draft202012Validator
 from PIL import Image
 
 from rai_platform.card.document import ModelCard
@@ -156,6 +157,9 @@ def test_a_released_network_answers_requests_as_mlflow_has_it(digits: World) -> 
             given = answer.json()["predictions"]
             assert [each["decision"] for each in given] == [str(place) for place in chances.argmax(axis=1)]
             np.testing.assert_allclose([each["score"] for each in given], chances.max(axis=1), rtol=1e-6)
+        row = service.client.get("/openapi.json").json()["components"]["schemas"]["Row"]
+        for image, fits in ((rows[0], True), (files[0], True), (rows[0][:7], False)):
+            assert Draft202012Validator(row).is_valid({"image": image}) is fits
         wrong = service.post({"records": [{"image": rows[0][:7]}]}, "/v1/models/digits/predict")
         assert wrong.status_code == 422
         assert 'row 0, field "image": expected an image of 8 rows of 8 pixels, grey' in wrong.json()["error"]["message"]

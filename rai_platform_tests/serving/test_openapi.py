@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+import jsonschema
 import pytest
 import schemathesis
 from fastapi.routing import APIRoute
@@ -47,6 +48,20 @@ def test_it_names_the_features_of_the_model_and_their_categories(told: dict[str,
     assert row["properties"]["home"]["enum"] == ["other", "own", "rent"]
     assert {"type": "null"} in row["properties"]["savings"]["anyOf"]
     assert row["properties"]["income"]["type"] == "number"
+    assert (row["properties"]["income"]["minimum"], row["properties"]["income"]["maximum"]) == pytest.approx(
+        (-1.51, 139.01)
+    )
+
+
+def test_what_an_explained_answer_says_is_described(fair: Running, told: dict[str, Any]) -> None:
+    (prediction,) = fair.post({"records": PEOPLE[:1], "explain": True}).json()["predictions"]
+    jsonschema.validate(prediction, told["components"]["schemas"]["Prediction"])
+    assert (
+        jsonschema.Draft202012Validator(told["components"]["schemas"]["Prediction"]).is_valid(
+            {**prediction, "explanation": {}}
+        )
+        is False
+    )
 
 
 def ask(fair: Running, told: dict[str, Any], path: str, mode: GenerationMode, examples: int) -> set[int]:
