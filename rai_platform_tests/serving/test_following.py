@@ -97,7 +97,7 @@ def test_a_promotion_is_served_without_a_request_failing(released: World) -> Non
 
 @pytest.mark.slow
 def test_another_model_takes_over_without_a_request_failing(released: World) -> None:
-    estimator = {**lending_attributes()["estimator"], "params": {"max_iter": 500, "C": 0.01}}
+    estimator = {**lending_attributes()["estimator"], "params": {"max_iter": 500, "C": 0.5}}
     with running(released) as service:
         before = service.post({"records": PEOPLE}).json()["predictions"]
         with asked_all_the_while(service, threads=2) as answers:
