@@ -5,7 +5,7 @@ from rich.table import Table
 
 from rai_platform.console.output import line
 from rai_platform.monitoring.alarms import Alert
-from rai_platform.monitoring.report import MonitoringReport, WatchedWindow
+from rai_platform.monitoring.report import AttributionDrift, MonitoringReport, WatchedWindow
 from rai_platform.monitoring.telling import sentence
 from rai_platform.monitoring.windows import ALL
 from rai_platform.statistics.estimates import Proportion
@@ -36,6 +36,10 @@ def show_report(console: Console, report: MonitoringReport) -> None:
     console.print(table)
     for note in report.windows[-1].notes:
         console.print(line(("• ", "yellow"), f"{report.windows[-1].name}: {note}"))
+    if (found := report.windows[-1].attributions) is not None:
+        console.print(line(f"what moves the score, {report.windows[-1].name}: {_attributed(found)}"))
+    if report.not_attributed:
+        console.print(line(("• ", "yellow"), f"what moves the score is not watched: {report.not_attributed}"))
     for alert in report.alerts:
         _show_alert(console, alert)
     if not report.alerts:
@@ -58,6 +62,15 @@ def _moved(window: WatchedWindow) -> str:
         return ""
     name, drift = max(window.drift.items(), key=lambda item: item[1].largest_change)
     return f"{name}: {drift.moved} {drift.before:.1%} → {drift.now:.1%}"
+
+
+def _attributed(found: AttributionDrift) -> str:
+    share = found.shares[found.furthest]
+    distance = "not defined" if found.distance is None else f"{found.distance:.3f}"
+    return (
+        f"{found.furthest} changed most, {share.before.value:.1%} → {share.now.value:.1%} of it; distance of the order of "
+        f"features {distance} ({found.n:,} rows explained)"
+    )
 
 
 def _show_alert(console: Console, alert: Alert) -> None:

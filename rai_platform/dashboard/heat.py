@@ -1,8 +1,9 @@
-"""How far the data moved: features by windows, coloured by how far each moved beside how far it may."""
+"""How far the data, and what moves the score, changed: features by windows, coloured by how far each moved beside how far it may."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -16,6 +17,7 @@ from rai_platform.monitoring.monitors import Share
 from rai_platform.monitoring.report import WatchedWindow
 from rai_platform.monitoring.windows import SCORE
 
+Of = Literal["data", "attribution"]  # of what the shares are
 SHOWN = 24  # features; those that moved furthest
 FEW_WINDOWS = 16  # whose cells have a number
 MANY_CELLS = 600  # from there on a bitmap within the picture
@@ -46,15 +48,21 @@ class Moved:
     share: Share
 
 
-def furthest_first(history: ProductionHistory) -> list[Moved]:
+def furthest_first(history: ProductionHistory, of: Of = "data") -> list[Moved]:
     """Of each feature, and of the score, what moved furthest in any window; the furthest first."""
     found: dict[str, Moved] = {}
     for stretch, window in history.watched():
-        for feature, share in window.furthest.items():
+        for feature, share in _shares(window, of).items():
             known = found.get(feature)
             if known is None or _rank(share) > _rank(known.share):
                 found[feature] = Moved(feature=feature, stretch=stretch, window=window, share=share)
     return sorted(found.values(), key=lambda each: _rank(each.share), reverse=True)
+
+
+def _shares(window: WatchedWindow, of: Of) -> Mapping[str, Share]:
+    if of == "data":
+        return window.furthest
+    return {} if window.attributions is None else window.attributions.shares
 
 
 def _rank(share: Share) -> tuple[bool, float]:
@@ -66,18 +74,17 @@ def name_of(feature: str) -> str:
     return "the score" if feature == SCORE else feature
 
 
-def draw_heat(history: ProductionHistory) -> bytes | None:
+def draw_heat(history: ProductionHistory, of: Of = "data") -> bytes | None:
     """Features by windows, as SVG; None where no feature is watched."""
-    features = [each.feature for each in furthest_first(history)][:SHOWN]
+    features = [each.feature for each in furthest_first(history, of)][:SHOWN]
     if not features:
         return None
     sizes = Sizes(width=WIDTH, panel=ROW * len(features), left=LEFT, foot=0.3)
     with over_time(history, 1, sizes) as (canvas, (axis,)):
         count = sum(1 for _ in history.watched())
         for stretch in history.stretches:
-            _draw_stretch(
-                axis, stretch, features, numbered=count <= FEW_WINDOWS, many=count * len(features) > MANY_CELLS
-            )
+            many = count * len(features) > MANY_CELLS
+            _draw_stretch(axis, stretch, features, of, numbered=count <= FEW_WINDOWS, many=many)
         axis.set_ylim(len(features) - 0.5, -0.5)
         axis.set_yticks(range(len(features)), [label_of(name_of(each), most=LONGEST_NAME) for each in features])
         axis.tick_params(axis="y", labelsize=8.5, length=0)
@@ -89,7 +96,7 @@ def draw_heat(history: ProductionHistory) -> bytes | None:
         return written(canvas, "svg")
 
 
-def _draw_stretch(axis: Axes, stretch: Stretch, features: Sequence[str], *, numbered: bool, many: bool) -> None:
+def _draw_stretch(axis: Axes, stretch: Stretch, features: Sequence[str], of: Of, *, numbered: bool, many: bool) -> None:
     edges: list[float] = []
     columns: list[list[float]] = []
     for window in stretch.windows:
@@ -99,7 +106,7 @@ def _draw_stretch(axis: Axes, stretch: Stretch, features: Sequence[str], *, numb
         if not edges or edges[-1] != begin:
             edges.append(begin)
         edges.append(end)
-        columns.append([_times(window, feature) for feature in features])
+        columns.append([_times(_shares(window, of).get(feature)) for feature in features])
     if not columns:
         return
     cells = np.ma.masked_invalid(np.array(columns).T)
@@ -128,8 +135,7 @@ def _write_numbers(
             axis.text(middle, row, f"{times:.1f}", color=colour, ha="center", va="center", fontsize=7.5, zorder=3)
 
 
-def _times(window: WatchedWindow, feature: str) -> float:
-    share = window.furthest.get(feature)
+def _times(share: Share | None) -> float:
     if share is None:
         return math.nan
     return min(share.tolerances_away, JUST_WITHIN if share.may_be_within else LARGEST)

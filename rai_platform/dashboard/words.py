@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from rai_platform.dashboard.heat import Moved, furthest_first, name_of
+from rai_platform.dashboard.heat import Moved, Of, furthest_first, name_of
 from rai_platform.dashboard.history import Change, ProductionHistory, Stretch
 from rai_platform.monitoring.alarms import Alert
-from rai_platform.monitoring.report import WatchedWindow
+from rai_platform.monitoring.report import MonitoringReport, WatchedWindow
 from rai_platform.monitoring.telling import sentence
 
 State = Literal["good", "bad", "open"]
@@ -126,9 +126,9 @@ def seen_in_words(change: Change) -> str:
     return f"The service was not seen to follow within {change.seen.seconds:.1f} seconds: {change.seen.problem}."
 
 
-def moved_in_words(history: ProductionHistory) -> list[str]:
+def moved_in_words(history: ProductionHistory, of: Of = "data") -> list[str]:
     """The shares that moved further than they may, the furthest first; the one that moved furthest where none did."""
-    moved = furthest_first(history)
+    moved = furthest_first(history, of)
     beyond = [each for each in moved if not each.share.may_be_within]
     return [_moved(each) for each in (beyond or moved[:1])[:MOST_MOVED]]
 
@@ -153,12 +153,18 @@ def unknown_in_words(history: ProductionHistory) -> Iterator[str]:
             yield f"Version {stretch.version}, from {day(stretch.since)}: {stretch.unknown}."
         elif not stretch.windows:
             yield f"Version {stretch.version}, from {day(stretch.since)}: no window has enough predictions."
-        elif stretch.report.skipped:
-            count = stretch.report.skipped
-            yield (
-                f"Version {stretch.version}: {count} {'windows have' if count > 1 else 'window has'} too few predictions, "
-                "counted with the next."
-            )
+        else:
+            yield from _left_out(stretch.version, stretch.report)
+
+
+def _left_out(version: str, report: MonitoringReport) -> Iterator[str]:
+    if count := report.skipped:
+        yield (
+            f"Version {version}: {count} {'windows have' if count > 1 else 'window has'} too few predictions, "
+            "counted with the next."
+        )
+    if report.not_attributed:
+        yield f"Version {version}: it is not watched what moves the score: {report.not_attributed}."
 
 
 def day(moment: datetime) -> str:

@@ -1,8 +1,8 @@
 """What is watched: shares of rows that may move by so much and no more, each with the evidence of a window that one did.
 
-Every monitor is a share: of a category, of values below a decile, of people selected, of right answers, of pairs that a model
-puts in the right order. The null is a tolerance and not equality: with many rows every share moves a little, and most of that
-matters to nobody.
+Every monitor is a share: of a category, of values below a decile, of what moves the score, of people selected, of right answers,
+of pairs that a model puts in the right order. The null is a tolerance and not equality: with many rows every share moves a
+little, and most of that matters to nobody.
 """
 
 import math
@@ -42,12 +42,14 @@ class Tolerances(NamedTuple):
         data: of a category, or below a value. A new category and missing values may gain a fifth of it, and a category may not
             lose more than three quarters of its share, however rare it is.
         prediction: of the scores, and of the people selected, of all and of each group.
+        attribution: of what moves the score, by feature.
         performance: of right answers, and of pairs in the right order.
         fairness: of the people of one group who are rightly selected, or selected by mistake.
     """
 
     data: float = 0.05
     prediction: float = 0.05
+    attribution: float = 0.1
     performance: float = 0.03
     fairness: float = 0.05
 
@@ -70,6 +72,8 @@ class Monitor(NamedTuple):
     @property
     def says(self) -> str:
         """In words."""
+        if self.family == "attribution":
+            return f"share of attribution of {self.metric}"
         return (
             self.metric.replace("_", " ")
             if not self.feature
@@ -150,7 +154,8 @@ def looks(reference: Reference, window: Window, tolerances: Tolerances, *, label
         reference: what counts as normal.
         window: the counts of the window.
         tolerances: by family.
-        labels: whether to look at performance and fairness, which need labels, or at data and predictions, which do not.
+        labels: whether to look at performance and fairness, which need labels, or at data, predictions and attributions, which do
+            not.
     """
     if labels:
         found = {
@@ -158,7 +163,11 @@ def looks(reference: Reference, window: Window, tolerances: Tolerances, *, label
             **_areas(reference.window, window, tolerances),
         }
     else:
-        found = {**_columns(reference, window, tolerances), **_selection_rates(reference.window, window, tolerances)}
+        found = {
+            **_columns(reference, window, tolerances),
+            **_selection_rates(reference.window, window, tolerances),
+            **_attributions(reference.window, window, tolerances.attribution),
+        }
     return {monitor: _look(monitor, shares) for monitor, shares in found.items()}
 
 
@@ -189,6 +198,23 @@ def _columns(reference: Reference, window: Window, tolerances: Tolerances) -> di
             tolerance = tolerances.prediction if name == SCORE else tolerances.data
             found[monitor] = tuple(_share(part, before.n, now.n, tolerance) for part in parts(bins, before, now))
     return found
+
+
+def _attributions(before: Window, now: Window, tolerance: float) -> dict[Monitor, tuple[Share, ...]]:
+    if before.attributed is None or now.attributed is None:
+        return {}
+    return {
+        Monitor("attribution", name): (
+            Share(
+                says="what moves the score",
+                before=before.attributed.shares[name],
+                now=share,
+                down=tolerance,
+                up=tolerance,
+            ),
+        )
+        for name, share in now.attributed.shares.items()
+    }
 
 
 def _selection_rates(before: Window, now: Window, tolerances: Tolerances) -> dict[Monitor, tuple[Share, ...]]:

@@ -38,6 +38,28 @@ class WatchedDisparity:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AttributionDrift:
+    """What moves the score in a window, held against the released explanation.
+
+    Attributes:
+        n: rows explained.
+        distance: 1 - NDCG of the order of the features, 0 where it is the same; None where nothing moves the score.
+        sizes: mean absolute attribution by feature, in units of the explanation.
+        shares: by feature, of a row's absolute attributions, on average; the interval holds whatever their distribution.
+    """
+
+    n: int
+    distance: float | None
+    sizes: dict[str, float]
+    shares: dict[str, Share]
+
+    @property
+    def furthest(self) -> str:
+        """The feature whose share changed most."""
+        return max(self.shares, key=lambda name: abs(self.shares[name].change))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WatchedWindow:
     """One window.
 
@@ -57,6 +79,7 @@ class WatchedWindow:
         usual: the same rates in the reference that the window is held against, which an acknowledgement renews.
         expected: what calibrated scores lead one to expect of the rates that need labels, before any label is there.
         notes: what a reader has to know, in sentences.
+        attributions: what moves the score; None where nobody knows.
     """
 
     name: str
@@ -74,6 +97,7 @@ class WatchedWindow:
     roc_auc: NormalEstimate | None
     expected: Rates
     notes: tuple[str, ...]
+    attributions: AttributionDrift | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +113,7 @@ class MonitoringReport:
         windows: in the order of time.
         alerts: in the order in which they were opened.
         skipped: windows with too few predictions, which were counted with the next.
+        not_attributed: why it is not watched what moves the score, in words; None where it is.
     """
 
     model: str
@@ -99,6 +124,7 @@ class MonitoringReport:
     windows: tuple[WatchedWindow, ...]
     alerts: tuple[Alert, ...]
     skipped: int = 0
+    not_attributed: str | None = None
 
     def findings(self, level: ServiceLevel, window: str) -> list[Finding]:
         """What alerts that were open after a window had found by then that is about a service level."""

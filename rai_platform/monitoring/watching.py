@@ -1,6 +1,6 @@
 """From predictions to a report: windows cut, counted, held against the reference, and alerts opened and closed."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -19,11 +19,19 @@ from rai_platform.fairness.rates import (
     group_rates,
 )
 from rai_platform.monitoring.alarms import Alert, Detector, Subject
+from rai_platform.monitoring.attributions import Attributed, ndcg
 from rai_platform.monitoring.cuts import Cut, cut, name_of
 from rai_platform.monitoring.drift import measure_drift
 from rai_platform.monitoring.monitors import Look, Monitor, Share, Tolerances, looks
 from rai_platform.monitoring.outcomes import NOBODY_KNOWS, Numbers
-from rai_platform.monitoring.report import Maturity, MonitoringReport, Rates, WatchedDisparity, WatchedWindow
+from rai_platform.monitoring.report import (
+    AttributionDrift,
+    Maturity,
+    MonitoringReport,
+    Rates,
+    WatchedDisparity,
+    WatchedWindow,
+)
 from rai_platform.monitoring.windows import ALL, SCORE, Predicted, Reference, Window, count_window
 from rai_platform.spec.monitoring import Monitoring, duration
 from rai_platform.statistics.estimates import Proportion
@@ -34,6 +42,9 @@ WATCHED = tuple(
 )
 NEED_LABELS = ("equalized_odds_difference",)
 SELECTIVE = 0.2  # of labelled shares of those selected and not: from here on labels tell of one of them alone
+Explain = Callable[
+    [str, pl.Series], Attributed | str
+]  # a window's name and rows; a text says why they cannot be explained
 PRIOR = 1.0  # row that a bin of the reference adds to its label rate, at the rate of all
 
 
@@ -77,6 +88,7 @@ def watch(
     watched: Watched,
     now: datetime,
     acknowledged: Sequence[Acknowledged] = (),
+    explain: Explain | None = None,
 ) -> MonitoringReport:
     """What the windows that are over by now say.
 
@@ -89,11 +101,17 @@ def watch(
         watched: which model.
         now: the time.
         acknowledged: alerts that somebody said are the new normal.
+        explain: what moves the score in the rows of a window; None where it is not watched.
     """
     cuts = list(cut(recorded_at, settings.window, least=settings.minimum_rows, now=now))
     counted = [
         (each, count_window(predicted.take(each.rows), reference, name=name_of(each.start, settings.window)))
         for each in cuts
+    ]
+    explained = [explain(window.name, each.rows) if explain else None for each, window in counted]
+    counted = [
+        (each, replace(window, attributed=found) if isinstance(found, Attributed) else window)
+        for (each, window), found in zip(counted, explained, strict=True)
     ]
     maturity = [_maturity(window, each.end, settings, now) for each, window in counted]
     early, late = _detected([window for _, window in counted], maturity, reference, settings, acknowledged)
@@ -104,8 +122,8 @@ def watch(
         reference=reference.says,
         made_at=now.astimezone(UTC).isoformat(timespec="seconds"),
         windows=tuple(
-            _told(each, window, reference, versions.gather(each.rows), state, early, late)
-            for (each, window), state in zip(counted, maturity, strict=True)
+            _told(each, window, reference, versions.gather(each.rows), state, early, late, found)
+            for (each, window), state, found in zip(counted, maturity, explained, strict=True)
         ),
         alerts=tuple(sorted((*early.alerts, *late.alerts), key=lambda alert: alert.opened)),
         skipped=sum(each.joined for each in cuts),
@@ -194,7 +212,8 @@ def _renewed(reference: Reference, alert: Alert, windows: Sequence[Window]) -> R
     monitors = [finding.look.monitor for finding in (*alert.findings, *alert.joined)]
     columns = {monitor.metric for monitor in monitors if monitor.family == "data"}
     columns |= {SCORE} if any(monitor.family == "prediction" for monitor in monitors) else set()
-    people = any(monitor.family != "data" for monitor in monitors)
+    people = any(monitor.family not in ("data", "attribution") for monitor in monitors)
+    reasons = any(monitor.family == "attribution" for monitor in monitors)
     window = reference.window
     return replace(
         reference,
@@ -202,6 +221,7 @@ def _renewed(reference: Reference, alert: Alert, windows: Sequence[Window]) -> R
             window,
             columns={name: (since if name in columns else window).columns[name] for name in window.columns},
             outcomes=since.outcomes if people else window.outcomes,
+            attributed=since.attributed if reasons else window.attributed,
         ),
     )
 
@@ -217,6 +237,7 @@ def _told(
     maturity: Maturity,
     early: _Held,
     late: _Held,
+    explained: Attributed | str | None,
 ) -> WatchedWindow:
     everybody = window.outcomes[ALL]
     counted = versions.value_counts(name="rows").sort(versions.name)
@@ -238,7 +259,20 @@ def _told(
         disparities=tuple(_disparities(window)),
         roc_auc=everybody.roc_auc(),
         expected=_expected(window, reference),
-        notes=tuple(_notes(window)),
+        notes=(*_notes(window), *([explained] if isinstance(explained, str) else [])),
+        attributions=_attributions(early.reference(window.name).window, window, early.looks[window.name]),
+    )
+
+
+def _attributions(usual: Window, window: Window, looks: Mapping[Monitor, Look]) -> AttributionDrift | None:
+    if usual.attributed is None or window.attributed is None:
+        return None
+    order = ndcg(usual.attributed.sizes, window.attributed.sizes)
+    return AttributionDrift(
+        n=window.attributed.n,
+        distance=None if order is None else 1 - order,
+        sizes=window.attributed.sizes,
+        shares={monitor.metric: look.furthest for monitor, look in looks.items() if monitor.family == "attribution"},
     )
 
 

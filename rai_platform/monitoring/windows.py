@@ -6,6 +6,7 @@ from typing import Self
 
 import polars as pl
 
+from rai_platform.monitoring.attributions import Attributed
 from rai_platform.monitoring.bins import Bins, CategoryBins, Counts, NumberBins
 from rai_platform.monitoring.outcomes import BINS, Outcomes
 
@@ -23,11 +24,13 @@ class Window:
         name: of the window, in the order of time where sorted: ``2026-11-30``.
         columns: of every feature, and of the score.
         outcomes: of everybody under ``(all)``, and by sensitive feature.
+        attributed: what moved the score of some of its rows; None where nobody knows.
     """
 
     name: str
     columns: dict[str, Counts]
     outcomes: dict[str, Outcomes]
+    attributed: Attributed | None = None
 
     @property
     def n(self) -> int:
@@ -40,6 +43,9 @@ class Window:
             name=max(self.name, other.name),
             columns={name: counts + other.columns[name] for name, counts in self.columns.items()},
             outcomes={name: counts + other.outcomes[name] for name, counts in self.outcomes.items()},
+            attributed=self.attributed + other.attributed
+            if self.attributed and other.attributed
+            else self.attributed or other.attributed,
         )
 
 

@@ -17,11 +17,12 @@ from rai_platform.spec.policy import ServiceLevel
 from rai_platform.spec.reading import ModelDefinition
 
 if TYPE_CHECKING:
-    from rai_platform.monitoring.report import MonitoringReport, WatchedWindow
+    from rai_platform.monitoring.report import AttributionDrift, MonitoringReport, WatchedWindow
 
 CHECKS: dict[ServiceLevel, tuple[str, str]] = {
     "data": ("data_drift", "What the model sees moved no further than it may."),
     "prediction": ("prediction_drift", "What the model says, of all and of each group, moved no further than it may."),
+    "attribution": ("attribution_drift", "The score is moved by the same features as in the released explanation."),
     "performance": ("performance", "The model is right as often as it was, overall and for each group."),
     "fairness": ("fairness", "Each group is rightly, and wrongly, selected as often as it was."),
 }
@@ -168,6 +169,9 @@ def _result(
         )
     if level in LATE and window.maturity != "mature":
         return _could_not_look(check, f"labels are known for {window.labelled:.0%} of the predictions of {name}")
+    if level == "attribution" and window.attributions is None:
+        why = report.not_attributed or "; ".join(window.notes)
+        return _could_not_look(check, why)
     against = report.findings(level, name)
     told = list(dict.fromkeys(f"since {each.window}: {sentence(each)}" for each in against))[:MOST_ROWS]
     return dg.AssetCheckResult(
@@ -203,6 +207,20 @@ def _page(window: "WatchedWindow") -> dict[str, Any]:
             [
                 {"column": name, "share": drift.moved, "was": f"{drift.before:.3f}", "is": f"{drift.now:.3f}"}
                 for name, drift in moved
+            ]
+        ),
+        **({} if window.attributions is None else _attributions(window.attributions)),
+    }
+
+
+def _attributions(found: "AttributionDrift") -> dict[str, Any]:
+    shares = sorted(found.shares.items(), key=lambda item: -item[1].now.value)[:MOST_ROWS]
+    return {
+        "attribution distance (1 - NDCG)": found.distance if found.distance is not None else "not defined",
+        "share of attribution": table(
+            [
+                {"feature": name, "was": f"{share.before.value:.3f}", "is": f"{share.now.value:.3f}"}
+                for name, share in shares
             ]
         ),
     }

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from pydantic import TypeAdapter
@@ -17,6 +17,7 @@ from rai_platform.monitoring.report import MonitoringReport
 from rai_platform.monitoring.telling import Message, Told, could_not_look, new_messages, rolled_back, sentence
 from rai_platform.monitoring.watching import Acknowledged, Watched, watch
 from rai_platform.monitoring.windows import Reference
+from rai_platform.pipeline.attributing import WindowExplainer, window_explainer
 from rai_platform.pipeline.values import MONITORING_REFERENCE
 from rai_platform.release.ledger import NewEntry
 from rai_platform.release.records import Production
@@ -26,6 +27,9 @@ from rai_platform.serving.observed import read_observed
 from rai_platform.serving.served import find_production
 from rai_platform.settings import Settings
 from rai_platform.spec.reading import ModelDefinition
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 REFERENCE = TypeAdapter(Reference)
 
@@ -172,9 +176,12 @@ def watch_production(
     observed = observed[observed["digest"] == production.model_digest].reset_index(drop=True)
     if not any(str(name).startswith(FEATURE) for name in observed):  # of hashes nobody knows how they are distributed
         reference = replace(reference, bins={}, says=f"{reference.says}; features are not in the log and not watched")
+    explainer, not_attributed = _explainer(home, production, observed)
+    if explainer is not None:
+        reference = replace(reference, window=replace(reference.window, attributed=explainer.usual))
     import polars as pl
 
-    return watch(
+    report = watch(
         observed_predictions(observed, reference),
         pl.Series(observed["recorded_at"].dt.tz_convert("UTC").to_numpy("datetime64[us]")).dt.replace_time_zone("UTC"),
         pl.Series(observed["version"].astype(str).tolist(), dtype=pl.String),
@@ -183,7 +190,22 @@ def watch_production(
         watched=Watched(model=definition.name, version=production.version, digest=production.model_digest),
         now=now,
         acknowledged=_acknowledged(home, production),
+        explain=explainer,
     )
+    if explainer is not None:
+        explainer.keep()
+    return replace(report, not_attributed=not_attributed)
+
+
+def _explainer(
+    home: Home, production: Production, observed: "pd.DataFrame"
+) -> tuple[WindowExplainer | None, str | None]:
+    """What explains the windows, or why nothing does."""
+    try:
+        found = window_explainer(home, production, observed)
+    except RaiError as error:
+        found = error.message
+    return (None, found) if isinstance(found, str) else (found, None)
 
 
 def read_reference(home: Home, production: Production) -> Reference:

@@ -55,6 +55,7 @@ class ToleratedChange(Strict):
 
     data: float = Field(default=0.05, gt=0, le=1, description="Of a category, or of values below a decile.")
     prediction: float = Field(default=0.05, gt=0, le=1, description="Of scores, and of people selected, by group too.")
+    attribution: float = Field(default=0.1, gt=0, le=1, description="Of what moves the score, by feature.")
     performance: float = Field(
         default=0.03, gt=0, le=1, description="Of right answers, and of the area under the curve."
     )

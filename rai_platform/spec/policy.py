@@ -27,7 +27,7 @@ class ReferenceGroup(Strict):
     group: str
 
 
-ServiceLevel = Literal["data", "prediction", "performance", "fairness"]
+ServiceLevel = Literal["data", "prediction", "attribution", "performance", "fairness"]
 Reference = Literal["best", "largest"] | ReferenceGroup
 
 
@@ -119,7 +119,7 @@ class RollbackRule(Strict):
     on: tuple[ServiceLevel, ...] = Field(
         default=(),
         description="Alerts about these lead back by themselves: `data` (what the model sees), `prediction` (what it says), "
-        "`performance`, `fairness`. None by default: an alert is told, and a person decides.",
+        "`attribution` (what moves its score), `performance`, `fairness`. None by default: an alert is told, and a person decides.",
     )
     when_nothing_to_go_back_to: Literal["keep_serving", "refuse"] = Field(
         default="keep_serving",

@@ -73,6 +73,7 @@ def test_the_page_of_the_drill_shows_the_alert(biased: tuple[Drill, list[str]]) 
     page = drill.page.read_text(encoding="utf-8")
     assert drill.page.is_relative_to(drill.home)
     assert "Data and predictions" in page
+    assert "What moved the score in the window" in page
     assert drill.report.alerts[0].opened in page
 
 
@@ -230,7 +231,46 @@ def test_where_features_are_hashed_the_rest_is_watched(troubled: World, then: da
     report = look_at_production(troubled.home, troubled.model("fair"), now=then).report
     assert set(report.windows[0].drift) == {"(score)"}
     assert "not watched" in report.reference
+    assert report.not_attributed == "features are not in the log"
+    assert {window.attributions for window in report.windows} == {None}
     assert {alert.about for alert in report.alerts} == {"data and predictions", "performance and fairness"}
+
+
+def test_it_is_watched_what_moves_the_score_and_what_was_explained_is_kept(
+    troubled: World, then: datetime, biased: tuple[Drill, list[str]]
+) -> None:
+    number = biased[0].script.says.partition(" ")[0]
+    windows = look_at_production(troubled.home, troubled.model("fair"), now=then).report.windows
+    usual, wrong = windows[0].attributions, windows[-1].attributions
+    assert usual is not None
+    assert wrong is not None
+    assert (usual.n, wrong.n, wrong.furthest) == (PLAN.people, PLAN.people, number)
+    assert abs(usual.shares[number].change) < 0.05 < abs(wrong.shares[number].change)
+    (file,) = (troubled.settings.home / "attributions").iterdir()
+    kept = file.read_bytes()
+    file.write_bytes(kept.replace(b'"n":400', b'"n":399'))
+    read = look_at_production(troubled.home, troubled.model("fair"), now=then).report.windows
+    assert {window.attributions.n for window in read if window.attributions} == {399}
+    file.write_bytes(b"nothing that can be read")
+    assert look_at_production(troubled.home, troubled.model("fair"), now=then).report.windows == windows
+    assert file.read_bytes() == kept
+
+
+def test_the_policy_may_go_back_on_what_moves_the_score(troubled: World, then: datetime) -> None:
+    fair = troubled.model("fair")
+    tolerated = fair.spec.monitoring.tolerated_change.model_copy(update={"attribution": 0.001})
+    update = {"tolerated_change": tolerated, "looks_to_a_false_alarm": 100}
+    monitoring = fair.spec.monitoring.model_copy(update=update)
+    rule = fair.policy.rollback.model_copy(update={"on": ("attribution",)})
+    policy = fair.policy.model_copy(update={"rollback": rule})
+    assert look_at_production(troubled.home, dataclasses.replace(fair, policy=policy), now=then).rolled_back is None
+    spec = fair.spec.model_copy(update={"monitoring": monitoring})
+    looked = look_at_production(troubled.home, dataclasses.replace(fair, spec=spec, policy=policy), now=then)
+    assert looked.rolled_back is not None
+    assert looked.rolled_back.outcome == "kept"
+    with troubled.home.ledger.read() as reader:
+        (entry,) = reader.entries(model="fair", kinds=["rollback_failed"])
+    assert "share of attribution of" in entry.body["reason"]
 
 
 def test_what_was_acknowledged_stays_acknowledged(troubled: World, then: datetime) -> None:
@@ -259,4 +299,6 @@ def test_dagster_shows_a_window_with_its_checks(troubled: World, then: datetime)
     checks = {each.check_name: each for each in result.get_asset_check_evaluations()}
     assert {name: each.passed for name, each in checks.items()}["prediction_drift"] is False
     assert "may change by" in (checks["prediction_drift"].description or "")
+    assert checks["attribution_drift"].passed
+    assert checks["attribution_drift"].description == "nothing moved further than it may"
     assert all(each.severity == dg.AssetCheckSeverity.WARN for each in checks.values())
