@@ -4,13 +4,16 @@ from rich.console import Console
 from rich.table import Table
 
 from rai_platform.console.output import line
+from rai_platform.fairness.rates import SELECTION_RATE
 from rai_platform.monitoring.alarms import Alert
+from rai_platform.monitoring.classes import SHARE
 from rai_platform.monitoring.report import AttributionDrift, MonitoringReport, WatchedWindow
 from rai_platform.monitoring.telling import sentence
 from rai_platform.monitoring.windows import ALL
 from rai_platform.statistics.estimates import Proportion
 
 SHOWN = 20  # windows, the last
+MOST_CLASSES = 3  # of a window
 LISTED = 5  # findings of an alert
 MATURITY = {"mature": "complete", "waiting": "to come", "never": "too few"}
 
@@ -22,13 +25,13 @@ def show_report(console: Console, report: MonitoringReport) -> None:
         console.print(line(("no window with enough predictions is over yet", "yellow")))
         return
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
-    for name in ("window", "predictions", "selected", "accuracy", "labels", "moved furthest"):
+    for name in ("window", "predictions", "decided", "accuracy", "labels", "moved furthest"):
         table.add_column(name, overflow="fold")
     for window in report.windows[-SHOWN:]:
         table.add_row(
             window.name,
             f"{window.n:,}",
-            _share(window.rates["selection_rate"][ALL].get(ALL)),
+            _decided(window),
             _accuracy(window),
             f"{window.labelled:.0%}, {MATURITY[window.maturity]}",
             line(_moved(window)),
@@ -44,6 +47,17 @@ def show_report(console: Console, report: MonitoringReport) -> None:
         _show_alert(console, alert)
     if not report.alerts:
         console.print(line(("✓ nothing moved further than it may", "green")))
+
+
+def _decided(window: WatchedWindow) -> str:
+    """The selection rate; of several classes the share of each, the most frequent first."""
+    if SELECTION_RATE.name in window.rates:
+        return f"{_share(window.rates[SELECTION_RATE.name][ALL].get(ALL))} selected"
+    shares = {
+        name.removeprefix(SHARE): rate[ALL].get(ALL) for name, rate in window.rates.items() if name.startswith(SHARE)
+    }
+    known = sorted(((name, each.value) for name, each in shares.items() if each), key=lambda each: -each[1])
+    return ", ".join(f"{value:.0%} {name}" for name, value in known[:MOST_CLASSES])
 
 
 def _share(rate: Proportion | None) -> str:

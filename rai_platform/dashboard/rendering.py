@@ -13,11 +13,21 @@ from rai_platform.dashboard import words
 from rai_platform.dashboard.heat import SHOWN, draw_heat, furthest_first
 from rai_platform.dashboard.history import ProductionHistory
 from rai_platform.dashboard.pictures import MOST_PANELS, draw_disparities, draw_rate
-from rai_platform.dashboard.series import Point, features_of, groups_of, largest, rate_runs, together
+from rai_platform.dashboard.series import (
+    Point,
+    decided_rates,
+    features_of,
+    groups_of,
+    largest,
+    outcome_rates,
+    rate_runs,
+    together,
+)
 from rai_platform.fairness.rates import ACCURACY, FALSE_POSITIVE_RATE, SELECTION_RATE, TRUE_POSITIVE_RATE
+from rai_platform.monitoring.classes import RECALL, SHARE
 from rai_platform.monitoring.windows import ALL
 
-OF_LABELS = (ACCURACY, TRUE_POSITIVE_RATE, FALSE_POSITIVE_RATE)
+MOST_CLASSES = 8  # that have pictures
 MEANING = {
     SELECTION_RATE.name: "share of people that the model selects",
     ACCURACY.name: "share of answers that turned out right",
@@ -63,15 +73,19 @@ class RateSection:
 def render_page(history: ProductionHistory) -> str:
     """The page as HTML."""
     shown = history.time is not None
-    rates = [_section(history, rate.name) for rate in (SELECTION_RATE, *OF_LABELS)] if shown else []
+    decided, outcomes = decided_rates(history), outcome_rates(history)
+    of_classes = [rate for rate in decided if rate.startswith(SHARE)]
+    left_out = {each for rate in of_classes[MOST_CLASSES:] for each in (rate, f"{RECALL}{rate.removeprefix(SHARE)}")}
     return (
         _environment()
         .get_template("production.html.j2")
         .render(
             history=history,
             headline=words.headline(history),
-            selection=rates[:1],
-            outcomes=rates[1:],
+            selection=[_section(history, rate) for rate in decided if shown and rate not in left_out],
+            outcomes=[_section(history, rate) for rate in outcomes if shown and rate not in left_out],
+            of_classes=bool(of_classes),
+            classes_left_out=len(of_classes[MOST_CLASSES:]),
             disparities=_disparities(history),
             heat=_drawn(draw_heat(history)) if shown else None,
             hidden_features=max(0, len(furthest_first(history)) - SHOWN),
@@ -96,7 +110,7 @@ def _section(history: ProductionHistory, rate: str) -> RateSection:
     features = features_of(history)
     return RateSection(
         name=rate,
-        meaning=MEANING[rate],
+        meaning=_meaning(rate),
         pictures={feature: _drawn(draw_rate(history, rate, feature)) for feature in features},
         unseen={
             feature: len(groups_of(history, feature)) - len(largest(history, feature, MOST_PANELS))
@@ -104,6 +118,14 @@ def _section(history: ProductionHistory, rate: str) -> RateSection:
         },
         rows=tuple(_rows(history, rate, features)),
     )
+
+
+def _meaning(rate: str) -> str:
+    if rate.startswith(SHARE):
+        return f"share of answers that are {rate.removeprefix(SHARE)}"
+    if rate.startswith(RECALL):
+        return f"of those that are {rate.removeprefix(RECALL)}, the share that the model finds"
+    return MEANING[rate]
 
 
 def _rows(history: ProductionHistory, rate: str, features: Sequence[str]) -> list[RateRow]:

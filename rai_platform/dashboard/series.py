@@ -7,8 +7,9 @@ from datetime import datetime
 from itertools import groupby
 
 from rai_platform.dashboard.history import ProductionHistory, Stretch
-from rai_platform.fairness.rates import ACCURACY, SELECTION_RATE
+from rai_platform.fairness.rates import ACCURACY, PRECISION, SELECTION_RATE
 from rai_platform.monitoring.alarms import Alert, Finding
+from rai_platform.monitoring.classes import SHARE
 from rai_platform.monitoring.outcomes import NOBODY_KNOWS
 from rai_platform.monitoring.report import WatchedWindow
 from rai_platform.monitoring.windows import ALL
@@ -65,9 +66,7 @@ Run = list[Point]  # windows of one version, none missing between them
 
 def features_of(history: ProductionHistory) -> list[str]:
     """Everybody, then the sensitive features and their intersections, in their order."""
-    found = dict.fromkeys(
-        name for _, window in history.watched() for name in window.rates[SELECTION_RATE.name] if name != ALL
-    )
+    found = dict.fromkeys(name for _, window in history.watched() for name in _of_everybody(window) if name != ALL)
     return [ALL, *found]
 
 
@@ -75,7 +74,7 @@ def groups_of(history: ProductionHistory, feature: str) -> list[str]:
     """The groups of a feature in their order, without those of whom nobody knows the group."""
     if feature == ALL:
         return [ALL]
-    rates = (window.rates[SELECTION_RATE.name].get(feature, {}) for _, window in history.watched())
+    rates = (_of_everybody(window).get(feature, {}) for _, window in history.watched())
     return [group for group in dict.fromkeys(group for found in rates for group in found) if group != NOBODY_KNOWS]
 
 
@@ -84,7 +83,7 @@ def largest(history: ProductionHistory, feature: str, most: int) -> list[str]:
     groups = groups_of(history, feature)
     people = dict.fromkeys(groups, 0)
     for _, window in history.watched():
-        for group, rate in window.rates[SELECTION_RATE.name].get(feature, {}).items():
+        for group, rate in _of_everybody(window).get(feature, {}).items():
             if group in people:
                 people[group] += rate.n
     ranked = sorted(groups, key=lambda group: -people[group])
@@ -136,10 +135,34 @@ def disparity_runs(history: ProductionHistory, metric: str, feature: str, *, lab
 
 def tolerated(history: ProductionHistory, rate: str, feature: str) -> float:
     """How far a rate may move from the reference."""
-    if rate == SELECTION_RATE.name:
+    if not needs_labels(rate):
         return history.tolerances.prediction
     everybody = feature == ALL or rate == ACCURACY.name
     return history.tolerances.performance if everybody else history.tolerances.fairness
+
+
+def needs_labels(rate: str) -> bool:
+    """Whether a rate is known once labels are, and not before."""
+    return rate != SELECTION_RATE.name and not rate.startswith(SHARE)
+
+
+def decided_rates(history: ProductionHistory) -> list[str]:
+    """The rates that tell what was decided: of two labels the selection rate, of several classes the share of each."""
+    return [name for name in _rates(history) if not needs_labels(name)]
+
+
+def outcome_rates(history: ProductionHistory) -> list[str]:
+    """The rates that need labels and are shown."""
+    return [name for name in _rates(history) if needs_labels(name) and name != PRECISION.name]
+
+
+def _rates(history: ProductionHistory) -> dict[str, None]:
+    return dict.fromkeys(name for _, window in history.watched() for name in window.rates)
+
+
+def _of_everybody(window: WatchedWindow) -> dict[str, dict[str, Proportion]]:
+    """The first rate, by sensitive feature and group: it rests on every row of the window."""
+    return next(iter(window.rates.values()))
 
 
 def unbroken(points: list[Point]) -> list[Run]:
@@ -183,10 +206,10 @@ def _point(
     alarming: frozenset[str],
 ) -> Point:
     begin, end = stretch.spell(window)
-    measured = rate == SELECTION_RATE.name or window.maturity == "mature"
+    measured = not needs_labels(rate) or window.maturity == "mature"
     rates = window.rates if measured else window.expected
-    found = rates[rate].get(feature, {}).get(group)
-    usual = window.usual[rate].get(feature, {}).get(group)
+    found = rates.get(rate, {}).get(feature, {}).get(group)
+    usual = window.usual.get(rate, {}).get(feature, {}).get(group)
     return Point(
         begin=begin,
         end=end,

@@ -21,6 +21,7 @@ from rai_platform.fairness.rates import (
     Rate,
     group_rates,
 )
+from rai_platform.monitoring.classes import ByGroup, class_recalls, class_shares
 from rai_platform.monitoring.drift import Part, parts
 from rai_platform.monitoring.outcomes import NOBODY_KNOWS
 from rai_platform.monitoring.windows import ALL, SCORE, Reference, Window
@@ -161,11 +162,13 @@ def looks(reference: Reference, window: Window, tolerances: Tolerances, *, label
         found = {
             **_labelled_rates(reference.window, window, tolerances),
             **_areas(reference.window, window, tolerances),
+            **_classes(class_recalls(reference.window.classes), class_recalls(window.classes), tolerances, "fairness"),
         }
     else:
         found = {
             **_columns(reference, window, tolerances),
             **_selection_rates(reference.window, window, tolerances),
+            **_classes(class_shares(reference.window.classes), class_shares(window.classes), tolerances, "prediction"),
             **_attributions(reference.window, window, tolerances.attribution),
         }
     return {monitor: _look(monitor, shares) for monitor, shares in found.items()}
@@ -200,6 +203,23 @@ def _columns(reference: Reference, window: Window, tolerances: Tolerances) -> di
     return found
 
 
+def _classes(
+    before: ByGroup, now: ByGroup, tolerances: Tolerances, of_groups: Family
+) -> dict[Monitor, tuple[Share, ...]]:
+    """The rates of each of several classes that both sides know."""
+    found: dict[Monitor, tuple[Share, ...]] = {}
+    for rate, features in now.items():
+        for feature, groups in features.items():
+            family: Family = "performance" if feature == ALL and of_groups == "fairness" else of_groups
+            for group, seen in groups.items():
+                usual = before.get(rate, {}).get(feature, {}).get(group)
+                if usual is not None and group != NOBODY_KNOWS:
+                    allowed = getattr(tolerances, family)
+                    share = Share(says=rate, before=usual, now=seen, down=allowed, up=allowed)
+                    found[Monitor(family, rate, *(("", "") if feature == ALL else (feature, group)))] = (share,)
+    return found
+
+
 def _attributions(before: Window, now: Window, tolerance: float) -> dict[Monitor, tuple[Share, ...]]:
     if before.attributed is None or now.attributed is None:
         return {}
@@ -218,6 +238,8 @@ def _attributions(before: Window, now: Window, tolerance: float) -> dict[Monitor
 
 
 def _selection_rates(before: Window, now: Window, tolerances: Tolerances) -> dict[Monitor, tuple[Share, ...]]:
+    if now.classes:  # of which each has a share of its own
+        return {}
     return {
         Monitor("prediction", SELECTION_RATE.name, *where): shares
         for feature in now.outcomes
@@ -235,7 +257,7 @@ def _labelled_rates(before: Window, now: Window, tolerances: Tolerances) -> dict
     found: dict[Monitor, tuple[Share, ...]] = {}
     for feature in now.outcomes:
         known, seen = before.outcomes[feature].cells(), now.outcomes[feature].cells()
-        for rate in (ACCURACY, TRUE_POSITIVE_RATE, FALSE_POSITIVE_RATE):
+        for rate in (ACCURACY,) if now.classes else (ACCURACY, TRUE_POSITIVE_RATE, FALSE_POSITIVE_RATE):
             family: Family = "performance" if feature == ALL or rate is ACCURACY else "fairness"
             found |= {
                 Monitor(family, rate.name, *where): shares
@@ -258,6 +280,8 @@ def _both(
 
 
 def _areas(before: Window, now: Window, tolerances: Tolerances) -> dict[Monitor, tuple[Share, ...]]:
+    if now.classes:
+        return {}
     known = before.outcomes[ALL].roc_auc()
     won, pairs = now.outcomes[ALL].won_pairs(np.random.default_rng([SEED_OF_PAIRS, now.n]))
     if known is None or not pairs:

@@ -2,18 +2,20 @@
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import polars as pl
 
 from rai_platform.data.sample import FEATURE, MISSING_GROUP, SENSITIVE, Sample, crossed
 from rai_platform.monitoring.bins import NumberBins
-from rai_platform.monitoring.windows import Predicted, Reference, reference_of
+from rai_platform.monitoring.windows import Classified, Predicted, Reference, reference_of
 from rai_platform.spec.data import INTERSECTION
 from rai_platform.training.manifest import Manifest
 from rai_platform.training.predictions import Predictions
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    import numpy.typing as npt
     import pandas as pd
 
 COUNTED = ("number", "category")  # kinds of features; a text and an image are not
@@ -24,7 +26,7 @@ def reference_of_model(
 ) -> Reference | None:
     """The reference that the data make which a model was judged on; None where it cannot be watched.
 
-    That is so of decisions without scores, of several classes, and where nothing was measured.
+    That is so of decisions without scores, and where nothing was measured.
 
     Args:
         manifest: of the model.
@@ -32,18 +34,59 @@ def reference_of_model(
         sample: the data.
         group_features: sensitive features and their intersections.
     """
-    if predictions.y_score is None or sample.classes or not sample.n:
+    chances = predictions.y_proba
+    if (chances if sample.classes else predictions.y_score) is None or not sample.n:
         return None
     kinds = {feature.name: feature.kind for feature in manifest.features if feature.kind in COUNTED}
     features: dict[str, pl.Series] = {name: _column(sample.features[name], kind) for name, kind in kinds.items()}
-    predicted = Predicted(
-        features=pl.DataFrame(features),
-        groups=_groups({name: sample.groups(name) for name in group_features}),
-        score=pl.Series(predictions.y_score, dtype=pl.Float64),
-        decision=pl.Series(predictions.y_pred.astype("int64")),
-        label=pl.Series(sample.y_true.astype("int64")),
+    table, groups = pl.DataFrame(features), _groups({name: sample.groups(name) for name in group_features})
+    if sample.classes and chances is not None:
+        score, names = chances.max(axis=1), np.array(sample.classes, dtype=object)
+        predicted = _among_classes(
+            table, groups, score, names[predictions.y_pred].tolist(), names[sample.y_true].tolist(), sample.classes
+        )
+    else:
+        predicted = Predicted(
+            features=table,
+            groups=groups,
+            score=pl.Series(predictions.y_score, dtype=pl.Float64),
+            decision=pl.Series(predictions.y_pred.astype("int64")),
+            label=pl.Series(sample.y_true.astype("int64")),
+        )
+    says = f"the {sample.n:,} rows of test data that it was judged on"
+    return reference_of(predicted, kinds=kinds, says=f"{says}{_not_defined(manifest, kinds)}")
+
+
+def _not_defined(manifest: Manifest, kinds: "Mapping[str, str]") -> str:
+    """What is not watched of a model by its nature, for the end of a sentence; empty where all is."""
+    told = []
+    if whole := [feature.name for feature in manifest.features if feature.name not in kinds]:
+        told.append(f"{' and '.join(whole)} is read as a whole and has no values to compare")
+    if manifest.classes:
+        told.append("selection rates, disparities and the ROC curve are of two labels and not told of several classes")
+    return "".join(f"; {each}" for each in told)
+
+
+def _among_classes(
+    features: pl.DataFrame,
+    groups: pl.DataFrame,
+    score: "npt.NDArray[np.float64]",
+    decided: "list[str]",
+    label: "list[str | None]",
+    classes: tuple[str, ...],
+) -> Predicted:
+    """Predictions of several classes, by name."""
+    named = Classified(
+        classes=classes, decided=pl.Series(decided, dtype=pl.String), label=pl.Series(label, dtype=pl.String)
     )
-    return reference_of(predicted, kinds=kinds, says=f"the {sample.n:,} rows of test data that it was judged on")
+    return Predicted(
+        features=features,
+        groups=groups,
+        score=pl.Series(score, dtype=pl.Float64),
+        decision=pl.repeat(1, len(decided), dtype=pl.Int64, eager=True),
+        label=(named.decided == named.label).cast(pl.Int64),
+        classified=named,
+    )
 
 
 def observed_predictions(observed: "pd.DataFrame", reference: Reference) -> Predicted:
@@ -62,9 +105,17 @@ def observed_predictions(observed: "pd.DataFrame", reference: Reference) -> Pred
     }
     people = observed[[name for name in observed if str(name).startswith(SENSITIVE)]]
     people = people.rename(columns=lambda name: str(name).removeprefix(SENSITIVE))
+    table = pl.DataFrame(features) if features else pl.DataFrame()
+    groups = _groups({name: _group(people, name) for name in reference.sensitive_features})
+    if reference.classes:
+        known = [
+            None if none else str(each) for each, none in zip(observed["label"], observed["label"].isna(), strict=True)
+        ]
+        decided = [str(each) for each in observed["decision"]]
+        return _among_classes(table, groups, observed["score"].to_numpy("float64"), decided, known, reference.classes)
     return Predicted(
-        features=pl.DataFrame(features) if features else pl.DataFrame(),
-        groups=_groups({name: _group(people, name) for name in reference.sensitive_features}),
+        features=table,
+        groups=groups,
         score=pl.Series(observed["score"].to_numpy("float64")),
         decision=pl.Series(observed["decision"].to_numpy("int64")),
         label=pl.Series(observed["label"].to_numpy("float64"), dtype=pl.Float64, nan_to_null=True).cast(pl.Int64),

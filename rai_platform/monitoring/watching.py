@@ -20,6 +20,7 @@ from rai_platform.fairness.rates import (
 )
 from rai_platform.monitoring.alarms import Alert, Detector, Subject
 from rai_platform.monitoring.attributions import Attributed, ndcg
+from rai_platform.monitoring.classes import class_recalls, class_shares
 from rai_platform.monitoring.cuts import Cut, cut, name_of
 from rai_platform.monitoring.drift import measure_drift
 from rai_platform.monitoring.monitors import Look, Monitor, Share, Tolerances, looks
@@ -221,6 +222,7 @@ def _renewed(reference: Reference, alert: Alert, windows: Sequence[Window]) -> R
             window,
             columns={name: (since if name in columns else window).columns[name] for name in window.columns},
             outcomes=since.outcomes if people else window.outcomes,
+            classes=since.classes if people else window.classes,
             attributed=since.attributed if reasons else window.attributed,
         ),
     )
@@ -257,7 +259,7 @@ def _told(
         rates=_rates(window, window),
         usual=_rates(early.reference(window.name).window, late.reference(window.name).window),
         disparities=tuple(_disparities(window)),
-        roc_auc=everybody.roc_auc(),
+        roc_auc=None if window.classes else everybody.roc_auc(),
         expected=_expected(window, reference),
         notes=(*_notes(window), *([explained] if isinstance(explained, str) else [])),
         attributions=_attributions(early.reference(window.name).window, window, early.looks[window.name]),
@@ -288,6 +290,9 @@ def _rates(decided: Window, labelled: Window) -> Rates:
     """The selection rates of one window, and of another the rates that need labels."""
     selected = {name: each.decided() for name, each in decided.outcomes.items()}
     known = {name: each.cells() for name, each in labelled.outcomes.items()}
+    if decided.classes:
+        accuracy = {ACCURACY.name: _by_feature(known, ACCURACY)}
+        return {**class_shares(decided.classes), **accuracy, **class_recalls(labelled.classes)}
     return {
         SELECTION_RATE.name: _by_feature(selected, SELECTION_RATE),
         **{rate.name: _by_feature(known, rate) for rate in OF_LABELS},
@@ -313,7 +318,7 @@ def _expected(window: Window, reference: Reference) -> Rates:
     """Source: the confidence-based estimation of performance, as in NannyML's CBPE: expected counts from calibrated scores."""
     positive = label_rates(reference)
     cells = {name: each.expected(positive) for name, each in window.outcomes.items()}
-    return {rate.name: _by_feature(cells, rate) for rate in OF_LABELS}
+    return {rate.name: _by_feature(cells, rate) for rate in ((ACCURACY,) if window.classes else OF_LABELS)}
 
 
 def _disparities(window: Window) -> Iterator[WatchedDisparity]:
@@ -321,7 +326,7 @@ def _disparities(window: Window) -> Iterator[WatchedDisparity]:
         known = [group for group in outcomes.groups if group != NOBODY_KNOWS]
         for disparity in WATCHED:
             cells = (outcomes.cells() if disparity.name in NEED_LABELS else outcomes.decided()).only(known)
-            if feature == ALL or cells.n == 0:
+            if feature == ALL or cells.n == 0 or window.classes:
                 continue
             ((found,),) = measure_disparities({feature: cells}, [disparity]).values()
             if found.estimate is not None and found.interval is not None and found.extremes is not None:

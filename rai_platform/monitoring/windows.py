@@ -1,13 +1,14 @@
 """What is kept of a time window: counts, from which everything about it can be computed again."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 import polars as pl
 
 from rai_platform.monitoring.attributions import Attributed
 from rai_platform.monitoring.bins import Bins, CategoryBins, Counts, NumberBins
+from rai_platform.monitoring.classes import ClassOutcomes
 from rai_platform.monitoring.outcomes import BINS, Outcomes
 
 SCORE = "(score)"
@@ -25,12 +26,14 @@ class Window:
         columns: of every feature, and of the score.
         outcomes: of everybody under ``(all)``, and by sensitive feature.
         attributed: what moved the score of some of its rows; None where nobody knows.
+        classes: of several classes what was decided for, as ``outcomes``; empty of two labels.
     """
 
     name: str
     columns: dict[str, Counts]
     outcomes: dict[str, Outcomes]
     attributed: Attributed | None = None
+    classes: dict[str, ClassOutcomes] = field(default_factory=dict)
 
     @property
     def n(self) -> int:
@@ -46,6 +49,7 @@ class Window:
             attributed=self.attributed + other.attributed
             if self.attributed and other.attributed
             else self.attributed or other.attributed,
+            classes={name: counts + other.classes[name] for name, counts in self.classes.items()},
         )
 
 
@@ -59,6 +63,7 @@ class Reference:
         sensitive_features: columns by which people are told apart.
         window: the counts.
         says: what the rows are, in words: ``the test data of version 3``.
+        classes: the names of several classes; empty of two labels.
     """
 
     bins: dict[str, Bins]
@@ -66,11 +71,34 @@ class Reference:
     sensitive_features: tuple[str, ...]
     window: Window
     says: str
+    classes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Classified:
+    """Decisions among several classes, by name.
+
+    Attributes:
+        classes: names.
+        decided: the class decided for (rows,).
+        label: (rows,); null where it is not known.
+    """
+
+    classes: tuple[str, ...]
+    decided: pl.Series
+    label: pl.Series
+
+    def take(self, rows: pl.Series) -> Self:
+        """The rows at some places."""
+        return type(self)(classes=self.classes, decided=self.decided.gather(rows), label=self.label.gather(rows))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Predicted:
     """Predictions, and what is known about them; all of the same length (rows,).
+
+    Of several classes the answer itself is what is decided upon: the score is the chance of the class decided for, the decision is
+    1, and the label is 1 where the answer is right. Accuracy, and what is expected of it, are then those of two labels.
 
     Attributes:
         features: what the model saw (rows, features).
@@ -78,6 +106,7 @@ class Predicted:
         score: as the model gave it.
         decision: 1 or 0.
         label: 1 or 0; null where it is not known.
+        classified: of several classes, which; None of two labels.
     """
 
     features: pl.DataFrame
@@ -85,10 +114,12 @@ class Predicted:
     score: pl.Series
     decision: pl.Series
     label: pl.Series
+    classified: Classified | None = None
 
     def take(self, rows: pl.Series) -> Self:
         """The rows at some places."""
         return type(self)(
+            classified=self.classified and self.classified.take(rows),
             features=_taken(self.features, rows),
             groups=_taken(self.groups, rows),
             score=self.score.gather(rows),
@@ -116,7 +147,14 @@ def reference_of(predicted: Predicted, *, kinds: Mapping[str, str], says: str) -
     }
     score_bins, people = _score_bins(predicted.score), tuple(predicted.groups.columns)
     window = _counted(predicted, bins, score_bins, people, says)
-    return Reference(bins=bins, score_bins=score_bins, sensitive_features=people, window=window, says=says)
+    return Reference(
+        bins=bins,
+        score_bins=score_bins,
+        sensitive_features=people,
+        window=window,
+        says=says,
+        classes=predicted.classified.classes if predicted.classified else (),
+    )
 
 
 def count_window(predicted: Predicted, reference: Reference, *, name: str) -> Window:
@@ -158,4 +196,15 @@ def _counted(
                 for feature in sensitive_features
             },
         },
+        classes={}
+        if predicted.classified is None
+        else _by_class(predicted.classified, predicted.groups, sensitive_features),
     )
+
+
+def _by_class(found: Classified, groups: pl.DataFrame, sensitive_features: Sequence[str]) -> dict[str, ClassOutcomes]:
+    of: dict[str, pl.Series | None] = {ALL: None, **{name: groups[name] for name in sensitive_features}}
+    return {
+        name: ClassOutcomes.count(found.decided, found.label, group, classes=found.classes)
+        for name, group in of.items()
+    }

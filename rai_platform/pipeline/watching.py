@@ -212,14 +212,13 @@ def read_reference(home: Home, production: Production) -> Reference:
     """What counts as normal for a model in production.
 
     Raises:
-        EvidenceMissing: it was promoted without: it gives no scores, tells several classes apart, or is of an earlier release
-            of the platform.
+        EvidenceMissing: it was promoted without: it gives no scores, or is of an earlier release of the platform.
     """
     digest = production.body.get("evidence", {}).get(MONITORING_REFERENCE)
     if digest is None:
         raise EvidenceMissing(
-            "the model has no reference that predictions could be held against: models with a score and two labels have one, "
-            "once they are judged and promoted again",
+            "the model has no reference that predictions could be held against: models with a score have one, once they are "
+            "judged and promoted again",
             where=production.model,
         )
     return REFERENCE.validate_json(home.store.get(digest))

@@ -9,16 +9,21 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from pydantic import TypeAdapter
 
 from rai_platform.drills.drill import Drill, Plan, run_drill
 from rai_platform.errors import BadInput, EvidenceMissing, RaiError
+from rai_platform.explanations.report import Explanations
+from rai_platform.explanations.row_explainer import background_from_bytes
 from rai_platform.home import Home
 from rai_platform.monitoring.alarms import Alert
 from rai_platform.pipeline.location import shared_resources
 from rai_platform.pipeline.monitoring import build_monitoring
 from rai_platform.pipeline.watching import acknowledge, look_at_production
 from rai_platform.serving.observed import read_observed
+from rai_platform.serving.served import find_production, recorded_candidate
 from rai_platform.settings import read_settings
+from rai_platform.training.loading import load_model
 from rai_platform_tests.inbox import Inbox
 from rai_platform_tests.serving.conftest import file_at
 from rai_platform_tests.world import World
@@ -254,6 +259,18 @@ def test_it_is_watched_what_moves_the_score_and_what_was_explained_is_kept(
     file.write_bytes(b"nothing that can be read")
     assert look_at_production(troubled.home, troubled.model("fair"), now=then).report.windows == windows
     assert file.read_bytes() == kept
+
+
+def test_the_rows_that_the_released_explanation_stands_on_are_among_its_evidence(released_world: World) -> None:
+    home = released_world.home
+    production = find_production(home, "fair")
+    evidence = production.body["evidence"]
+    report = TypeAdapter(Explanations).validate_json(home.store.get(evidence["shap_explanations"]))
+    background = background_from_bytes(home.store.get(evidence["explanation_background"]))
+    model = load_model(recorded_candidate(home, production), home.store)
+    outputs = model.estimators[0].decision_function(model.encode(background))
+    assert report.method == "linear"
+    assert report.base_value == pytest.approx(outputs.mean(), rel=1e-9)
 
 
 def test_the_policy_may_go_back_on_what_moves_the_score(troubled: World, then: datetime) -> None:

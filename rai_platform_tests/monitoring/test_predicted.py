@@ -83,10 +83,11 @@ def test_the_reference_counts_the_test_data_by_feature_and_group(reference: Refe
     assert reference.window.n == N
     assert set(reference.window.outcomes) == {ALL, "sex", "race", "sex_x_race"}
     assert set(reference.window.outcomes["sex_x_race"].groups) == {"f & a", "f & b", "m & a", "m & b"}
-    assert reference.says == "the 400 rows of test data that it was judged on"
+    says = "the 400 rows of test data that it was judged on; letter is read as a whole and has no values to compare"
+    assert reference.says == says
 
 
-def test_decisions_without_scores_and_several_classes_have_no_reference(manifest: Manifest) -> None:
+def test_decisions_without_scores_or_chances_have_no_reference(manifest: Manifest) -> None:
     assert reference_of_model(manifest, predictions(score=False), sample(), ()) is None
     assert reference_of_model(manifest, predictions(), sample(("a", "b", "c")), ()) is None
 

@@ -4,7 +4,7 @@ import base64
 import hashlib
 import io
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from PIL import Image
 from rai_platform.card.document import ModelCard
 from rai_platform.data.images import unpack
 from rai_platform.data.preparation import prepare_data
-from rai_platform.errors import EvidenceMissing
+from rai_platform.monitoring.windows import ALL
 from rai_platform.pipeline.watching import look_at_production
 from rai_platform.robustness.report import RobustnessScores
 from rai_platform.serving.observed import read_observed
@@ -176,9 +176,26 @@ def test_a_released_network_answers_requests_as_mlflow_has_it(digits: World) -> 
     assert observed["feature:image"].tolist() == logged["features"].map(lambda each: each["image"]).tolist()
 
 
-def test_a_model_of_several_classes_is_said_not_to_be_watched(digits: World) -> None:
-    with pytest.raises(EvidenceMissing, match="reference"):
-        look_at_production(digits.home, digits.model("digits"), now=datetime.now(UTC))
+def test_what_a_network_answers_about_images_is_watched_and_that_images_are_not_is_said(digits: World) -> None:
+    test = prepare_data(digits.model("digits").spec).test.take(np.arange(150))
+    rows = [image.squeeze(-1).tolist() for image in unpack(test.features["image"], where="image")]
+    with running(digits, name="digits") as service:
+        given = service.client.post("/invocations", json={"instances": rows}).json()["predictions"]
+        labels = [
+            {"id": each["id"], "label": str(truth)} for each, truth in zip(given, test.y_true.tolist(), strict=True)
+        ]
+        assert service.post({"labels": labels}, "/v1/labels").json()["recorded"] == len(labels)
+    definition = digits.model("digits")
+    report = look_at_production(digits.home, definition, now=datetime.now(UTC) + timedelta(days=1)).report
+    window = report.windows[-1]
+    shares = {name: rate[ALL][ALL].value for name, rate in window.rates.items() if name.startswith("share of ")}
+    assert set(shares) == {f"share of {digit}" for digit in range(10)}
+    assert sum(shares.values()) == pytest.approx(1)
+    assert window.rates["accuracy"][ALL][ALL].value > 0.85
+    assert set(window.drift) == {"(score)"}
+    assert "image is read as a whole and has no values to compare" in report.reference
+    assert report.not_attributed == "the parts of texts and images are other ones in each, and cannot be compared"
+    assert report.alerts == ()
 
 
 def test_an_image_of_another_size_is_refused_in_a_sentence(digits: World, tmp_path: Path) -> None:
