@@ -298,6 +298,7 @@ def test_words_off_the_command_line_get_exit_code_2(judged: World, rai: Callable
     assert "did you mean 'lending'" in " ".join(err.split())
 
 
+@pytest.mark.slow
 def test_a_group_of_three_and_a_group_without_positives_are_no_bad_input(
     judged: World, rai: Callable[[World], Command]
 ) -> None:

@@ -64,6 +64,7 @@ def test_the_smallest_gap_that_would_have_shown_stands_beside_every_rate() -> No
         assert "not estimable: no positives" in text
 
 
+@pytest.mark.slow
 def test_every_disparity_says_what_its_verdict_can_tell_and_about_whom_it_tells_nothing() -> None:
     (section,) = card().fairness
     assert [figure.name for figure in section.disparities] == list(DISPARITIES)

@@ -46,6 +46,7 @@ def test_the_page_says_at_which_end_groups_are_equal(rows: dict[str, dict[str, s
     assert rows[name]["range"] == "0 to 1"
 
 
+@pytest.mark.slow
 def test_whatever_was_measured_lies_in_the_range_of_the_page(
     rows: dict[str, dict[str, str]], judged_world: World
 ) -> None:

@@ -34,6 +34,7 @@ def test_where_nothing_is_in_production_nobody_is_compared(released_world: World
     assert "Compared with the model in production" not in render_html(card, {}) + render_markdown(card)
 
 
+@pytest.mark.slow
 def test_the_card_says_what_changes_for_whom(replaced: World) -> None:
     card: ModelCard = value(replaced, "model_card")
     first = replaced.entries("fair", "promotion")[0]
@@ -99,6 +100,7 @@ def test_what_a_card_is_held_beside_is_no_part_of_what_it_says(replaced: World) 
     assert dataclasses.replace(card, summary="Another one.").says != card.says
 
 
+@pytest.mark.slow
 def test_a_card_with_a_forged_comparison_is_not_promoted(released: World) -> None:
     released.write("fair", estimator=OTHER)
     before = [asset for asset in released.model("fair").spec.assets if asset not in ("model_card", "production_model")]

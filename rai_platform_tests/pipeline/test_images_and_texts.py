@@ -89,6 +89,7 @@ def value_of(world: World, name: str, asset: str) -> Any:
         return step.values.read(step.key(asset))
 
 
+@pytest.mark.slow
 def test_a_model_of_images_reaches_production_by_its_evidence(digits: World) -> None:
     status = digits.status("digits")
     assert status.production is not None
@@ -100,6 +101,7 @@ def test_a_model_of_images_reaches_production_by_its_evidence(digits: World) -> 
     assert "accuracy_drop_under_noise" not in verdicts, "it is about tables"
 
 
+@pytest.mark.slow
 def test_the_report_holds_curves_for_every_distance(digits: World) -> None:
     report: RobustnessScores = value_of(digits, "digits", "robustness_scores")
     assert report.images is not None
@@ -107,6 +109,7 @@ def test_the_report_holds_curves_for_every_distance(digits: World) -> None:
     assert report.images.doubts == ()
 
 
+@pytest.mark.slow
 def test_the_card_tells_of_classes_and_images_and_not_of_tables(digits: World) -> None:
     card: ModelCard = value_of(digits, "digits", "model_card")
     assert [row.label for row in card.classes] == [str(digit) for digit in range(10)]
@@ -120,6 +123,7 @@ def test_the_card_tells_of_classes_and_images_and_not_of_tables(digits: World) -
     assert "categories mixed up" not in html
 
 
+@pytest.mark.slow
 def test_a_released_network_is_loaded_from_mlflow_and_decides_the_same(
     digits: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -143,6 +147,7 @@ def test_a_released_network_is_loaded_from_mlflow_and_decides_the_same(
     assert not files & {".pkl", ".pickle", ".pt", ".pth", ".joblib"}
 
 
+@pytest.mark.slow
 def test_a_released_network_answers_requests_as_mlflow_has_it(digits: World) -> None:
     test = prepare_data(digits.model("digits").spec).test.take(np.arange(40))
     pixels = unpack(test.features["image"], where="image")
@@ -176,6 +181,7 @@ def test_a_released_network_answers_requests_as_mlflow_has_it(digits: World) -> 
     assert observed["feature:image"].tolist() == logged["features"].map(lambda each: each["image"]).tolist()
 
 
+@pytest.mark.slow
 def test_what_a_network_answers_about_images_is_watched_and_that_images_are_not_is_said(digits: World) -> None:
     test = prepare_data(digits.model("digits").spec).test.take(np.arange(150))
     rows = [image.squeeze(-1).tolist() for image in unpack(test.features["image"], where="image")]
@@ -198,6 +204,7 @@ def test_what_a_network_answers_about_images_is_watched_and_that_images_are_not_
     assert report.alerts == ()
 
 
+@pytest.mark.slow
 def test_an_image_of_another_size_is_refused_in_a_sentence(digits: World, tmp_path: Path) -> None:
     np.savez(tmp_path / "other.npz", image=np.zeros((40, 9, 9), dtype="uint8"), label=np.arange(40) % 10)
     spec = yaml.safe_load((digits.folder / "models" / "digits" / "defs.yaml").read_text())["attributes"]

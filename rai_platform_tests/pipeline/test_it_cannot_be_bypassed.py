@@ -85,6 +85,7 @@ def test_an_asset_between_left_out_of_the_selection(judged: World, left_out: str
     assert_refused(judged, "gap", alone, "materialize")
 
 
+@pytest.mark.slow
 def test_report_checks_never_run(judged: World) -> None:
     judged.write("unjudged", data=unfair_data())
     name = "unjudged"
@@ -173,6 +174,7 @@ def test_a_check_that_returned_nothing(judged: World) -> None:
     assert_refused(judged, "silent", judged.run("silent", ["production_model"]), "no verdict")
 
 
+@pytest.mark.slow
 def test_a_warning_where_the_policy_says_block(judged: World) -> None:
     judged.write("warned", data=unfair_data())
 
@@ -209,6 +211,7 @@ def test_a_check_that_tells_dagster_otherwise_than_the_ledger(judged: World) -> 
     assert_refused(judged, "fair", judged.run("fair", ["production_model"]), "does not agree with ledger entry")
 
 
+@pytest.mark.slow
 def test_a_failed_check_run_again_by_hand_until_it_passes(judged: World) -> None:
     judged.write("flaky")
     replaced = replaced_fairness_report(judged, "flaky", fails_once)

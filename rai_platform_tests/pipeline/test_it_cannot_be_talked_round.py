@@ -57,6 +57,7 @@ def code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "coded_by_a_user.py"
 
 
+@pytest.mark.slow
 def test_an_estimators_code_that_was_changed_after_the_evidence_is_another_model(judged: World, code: Path) -> None:
     code.write_text(HONEST)
     judged.write("coded", estimator={"type": "coded_by_a_user.Coded"})

@@ -35,12 +35,14 @@ def card_of(world: World) -> str:
     return (world.folder / "home" / "cards" / "m" / "model_card.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_the_comparison_is_on_the_card_and_among_the_evidence_of_the_release(reweighed: World) -> None:
     [promotion] = reweighed.entries("m", "promotion")
     assert "mitigation_report" in promotion.body["evidence"]
     assert "What mitigation bought at what price" in card_of(reweighed)
 
 
+@pytest.mark.slow
 def test_another_comparison_than_that_of_the_card_is_no_evidence(reweighed: World, tmp_path: Path) -> None:
     world = reweighed.copy(tmp_path / "world")
     # The same model under a policy that leaves out larger groups: its comparison is another one, its card the old one.
@@ -51,6 +53,7 @@ def test_another_comparison_than_that_of_the_card_is_no_evidence(reweighed: Worl
     assert "mitigation_report changed after the model card was written" in told(refused)
 
 
+@pytest.mark.slow
 def test_a_comparison_with_other_training_data_is_refused(reweighed: World, tmp_path: Path) -> None:
     world = reweighed.copy(tmp_path / "world")
     world.write("m", policy=POLICY, mitigation={"method": "reweighing"}, split={"test_size": 0.5, "seed": 9})

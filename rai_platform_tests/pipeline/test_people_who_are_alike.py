@@ -41,6 +41,7 @@ def outcomes(world: World, name: str) -> dict[str, str]:
     return {verdict.check: verdict.outcome for verdict in world.status(name).verdicts}
 
 
+@pytest.mark.slow
 def test_a_policy_can_refuse_a_model_whose_decisions_hang_on_sex(world: World) -> None:
     report, shown = materialized(world, "seeing", "fairness_report")
     flip = report.flips["sex"]
@@ -57,11 +58,13 @@ def test_a_policy_can_refuse_a_model_whose_decisions_hang_on_sex(world: World) -
     assert "would get another decision if nothing but sex were changed" in card.individual.flips[0].says
 
 
+@pytest.mark.slow
 def test_what_a_model_does_not_see_keeps_every_limit(world: World) -> None:
     report, _ = materialized(world, "fair", "fairness_report")
     assert report.flips["sex"].unseen
 
 
+@pytest.mark.slow
 def test_where_there_are_decisions_alone_nobody_can_be_asked_and_nobody_is_like_another(world: World) -> None:
     report, shown = materialized(world, "vendor", "fairness_report")
     assert report.flips["sex"].why_not == NO_MODEL
@@ -72,6 +75,7 @@ def test_where_there_are_decisions_alone_nobody_can_be_asked_and_nobody_is_like_
     assert NO_MODEL in shown["people who are alike"].md_str
 
 
+@pytest.mark.slow
 def test_a_fairness_report_about_other_predictions_is_not_made(world: World, tmp_path: Any) -> None:
     again = world.copy(tmp_path / "again")
     again.write("seeing", estimator={"type": "sklearn.tree.DecisionTreeClassifier", "params": {"max_depth": 3}})

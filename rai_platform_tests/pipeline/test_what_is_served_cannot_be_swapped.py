@@ -134,6 +134,7 @@ def test_a_version_that_only_bears_the_tag_of_a_promotion_is_not_taken_for_it(ju
     assert_served_as_released(judged, "fair")
 
 
+@pytest.mark.slow
 def test_a_later_model_of_the_same_run_leaves_the_released_files_alone(released: World) -> None:
     before = {file: file.read_bytes() for file in folder_of_alias(released, "fair").rglob("*") if file.is_file()}
     released.write("fair", estimator={**lending_attributes()["estimator"], "params": {"max_iter": 500, "C": 0.01}})
@@ -270,6 +271,7 @@ def test_what_was_found_against_this_very_model_stays_on_its_card(judged: World)
         assert certificate["departures"]
 
 
+@pytest.mark.slow
 def test_a_model_judged_on_rows_it_has_seen_is_refused(judged: World) -> None:
     judged.write("fair", split={"test_size": 0.5, "seed": 99})
     assert judged.run("fair", ["training_data", "candidate_model"]).success
