@@ -91,12 +91,12 @@ def measure(quick: bool) -> list[Claim]:
 def table(rows: int, *, seed: int) -> pd.DataFrame:
     """Numbers, categories, and whether somebody paid back."""
     rng = np.random.default_rng(seed)
-    columns: dict[str, Any] = {f"number_{at}": rng.normal(at, 1 + at, rows).round(3) for at in range(NUMBERS)}
+    columns: dict[str, Any] = {f"number_{at}": rng.uniform(0, 1 + at, rows).round(3) for at in range(NUMBERS)}
     columns |= {
         f"category_{at}": np.array(["north", "east", "south", "west"])[rng.integers(0, 4, rows)]
         for at in range(CATEGORIES)
     }
-    chance = 1 / (1 + np.exp(-(columns["number_0"] + (columns["category_0"] == "north") * 2)))
+    chance = 1 / (1 + np.exp(-(4 * columns["number_0"] - 2 + (columns["category_0"] == "north") * 2)))
     return pd.DataFrame({**columns, TARGET: (rng.random(rows) < chance).astype("int64")})
 
 
