@@ -1,5 +1,6 @@
-"""What is kept in order around a model in production: MLflow's alias beside the ledger, and how old the model may grow."""
+"""What is kept in order around a model in production: MLflow beside the ledger, how old it may grow, how long its log is kept."""
 
+import contextlib
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -19,9 +20,10 @@ IN_ORDER = "all is in order"
 
 
 def keep_in_order(home: Home, definition: ModelDefinition, *, now: datetime) -> "list[Message]":
-    """Brings MLflow in line with the ledger, and tells what was out of line and whether the model is too old.
+    """Forgets what is kept no longer, brings MLflow in line with the ledger, and tells what was out of line or is too old.
 
     Raises:
+        LogUnwritable: what is to be forgotten cannot be.
         LedgerBroken: the ledger does not verify; nothing is brought in line with it.
         Unreachable: MLflow does not answer.
     """
@@ -29,6 +31,8 @@ def keep_in_order(home: Home, definition: ModelDefinition, *, now: datetime) -> 
     from rai_platform.pipeline.watching import not_yet_told, tell
     from rai_platform.serving.served import find_production
 
+    if (keep := definition.spec.monitoring.keep) is not None:
+        _forget(home, definition.name, before=now - duration(keep))
     home.ledger.must_be_sound()
     found = home.registry.bring_in_line(definition.name)
     try:
@@ -42,6 +46,16 @@ def keep_in_order(home: Home, definition: ModelDefinition, *, now: datetime) -> 
     new = not_yet_told(home, production, told)
     tell(home, definition.name, new)
     return new
+
+
+def _forget(home: Home, name: str, *, before: datetime) -> None:
+    """Deletes what was predicted earlier; where nothing was yet, there is nothing to do."""
+    from rai_platform.serving.retention import count_older, forget_older
+
+    with contextlib.suppress(EvidenceMissing):
+        if count_older(home.settings.inference_log_url, name, before=before):
+            for _ in forget_older(home.settings.inference_log_url, name, before=before):
+                pass
 
 
 def promoted(home: Home, production: "Production") -> datetime:
@@ -68,7 +82,7 @@ def build_upkeep(definition: ModelDefinition) -> dg.SensorDefinition:
         default_status=dg.DefaultSensorStatus.STOPPED,
         required_resource_keys={"home"},
         description="Verifies the ledger, puts MLflow's alias and what it leads to where the ledger says, and tells of a model "
-        "that is older than it may be. Runs nothing.",
+        "that is older than it may be, and forgets predictions that are kept no longer. Runs nothing.",
     )
     def keep(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         from rai_platform.errors import message_of

@@ -2,9 +2,9 @@
 
 import re
 from datetime import date, timedelta
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from rai_platform.spec.policy import Strict
 
@@ -75,6 +75,10 @@ class Monitoring(Strict):
         default=None,
         description="How long after its promotion a model is told to be too old: 90d, 26w; never where absent.",
     )
+    keep: str | None = Field(
+        default=None,
+        description="How long predictions and their labels stay in the inference log: 365d, 104w; for good where absent.",
+    )
     tolerated_change: ToleratedChange = ToleratedChange()
     looks_to_a_false_alarm: int = Field(
         default=10_000,
@@ -82,9 +86,19 @@ class Monitoring(Strict):
         description="Were nothing wrong, a false alarm comes after so many looks at least, on average.",
     )
 
-    @field_validator("oldest")
+    @field_validator("oldest", "keep")
     @classmethod
     def _is_a_duration(cls, text: str | None) -> str | None:
         if text is not None:
             duration(text)
         return text
+
+    @model_validator(mode="after")
+    def _keeps_what_labels_are_for(self) -> Self:
+        needed = duration(self.labels.after) + LENGTHS[self.window]
+        if self.keep is not None and duration(self.keep) <= needed:
+            raise ValueError(
+                f"expected `keep` to be longer than {needed.days} days, got {self.keep}: predictions would be forgotten before "
+                "their labels are complete"
+            )
+        return self

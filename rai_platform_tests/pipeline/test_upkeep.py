@@ -7,14 +7,18 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from pydantic import ValidationError
 
 from rai_platform.errors import BadInput
 from rai_platform.home import Home
 from rai_platform.pipeline.upkeep import IN_ORDER, build_upkeep, freshness_of, keep_in_order, promoted
 from rai_platform.registry.production import ALIAS
+from rai_platform.serving.inference_log import InferenceLog, read_predictions
+from rai_platform.serving.labels import NewLabel
 from rai_platform.serving.served import find_production
 from rai_platform.spec.monitoring import Monitoring
 from rai_platform_tests.inbox import Inbox
+from rai_platform_tests.serving.test_inference_log import row
 from rai_platform_tests.world import World
 
 
@@ -68,6 +72,25 @@ def test_a_model_that_is_too_old_is_told_once(released: World, home: Home, inbox
     assert titles(inbox) == ["fair, version 1: the model is older than 30d"]
     assert freshness_of(definition) == dg.FreshnessPolicy.time_window(fail_window=timedelta(days=30))
     assert freshness_of(released.model("fair")) is None
+
+
+def test_predictions_are_kept_as_long_as_the_model_says(released: World, home: Home) -> None:
+    definition = released.model("fair")
+    spec = definition.spec.model_copy(update={"monitoring": Monitoring(keep="60d")})
+    definition, now = dataclasses.replace(definition, spec=spec), datetime.now(UTC)
+    keep_in_order(home, definition, now=now)  # no log is there yet
+    log = InferenceLog(home.settings.inference_log_url)
+    log.record([row("old-0", at=now - timedelta(days=61)), row("new-0", at=now - timedelta(days=59))]).result(30)
+    log.record_labels([NewLabel(id="old-0", label=1)], model="fair").result(30)
+    log.close()
+    keep_in_order(home, definition, now=now)
+    assert read_predictions(home.settings.inference_log_url)["id"].tolist() == ["new-0"]
+
+
+@pytest.mark.parametrize("keep", ["30d", "31d", "4w", "a year"])
+def test_predictions_are_kept_longer_than_their_labels_take(keep: str) -> None:
+    with pytest.raises(ValidationError, match="longer than 31 days" if keep != "a year" else "such as 12h, 30d or 4w"):
+        Monitoring(keep=keep)
 
 
 def test_a_ledger_that_does_not_verify_is_told_once_and_nothing_is_brought_in_line(
