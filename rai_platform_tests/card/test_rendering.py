@@ -214,6 +214,7 @@ printable = st.text(st.characters(exclude_categories=("Cs", "Cc", "Cn")), min_si
 marks = st.text("\\`*_{}[]()<>#+-.!|~&;:\"'$=/ab1 ", min_size=1, max_size=12).map(lambda text: " ".join(text.split()))
 
 
+@pytest.mark.slow
 @given((printable | marks).filter(lambda text: text and "nobodys" not in text))
 @example("___")
 @example("a__b _c_")

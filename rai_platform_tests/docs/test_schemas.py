@@ -161,6 +161,7 @@ def test_the_schema_of_a_card_holds_for_cards(judged_world: World, name: str) ->
     assert not holds("card", {**card, "verdicts": None})
 
 
+@pytest.mark.slow
 def test_the_schema_of_a_status_holds_for_what_is_printed(
     judged: World, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

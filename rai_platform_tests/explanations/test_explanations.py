@@ -180,6 +180,7 @@ def test_a_handful_of_rows_is_explained_too(path: str, method: str, rows: int) -
         assert [row.mean_absolute for row in report.importance] == [0.0] * 4, "there is nobody to compare with"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("path", "method"), METHODS)
 def test_equal_seeds_give_equal_reports_whatever_was_drawn_before(path: str, method: Method) -> None:
     sample, model = people(EXPLAINED_ROWS[method] + 10), fitted(people(), path)

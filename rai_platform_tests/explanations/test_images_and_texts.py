@@ -55,6 +55,7 @@ def texts() -> tuple[TrainedModel, Sample, Explanations]:
     return model, sample, explained(model, sample)
 
 
+@pytest.mark.slow
 def test_the_corner_that_decides_is_the_strongest_region(two_corners: tuple[TrainedModel, Sample, Explanations]):
     report = two_corners[2]
     assert (report.modality, report.method, report.output) == ("image", "partition", "log odds")
@@ -65,6 +66,7 @@ def test_the_corner_that_decides_is_the_strongest_region(two_corners: tuple[Trai
     assert heat[:2, :2].sum() > 0.6 * heat.sum()
 
 
+@pytest.mark.slow
 def test_attributions_of_an_image_add_up_to_what_the_model_gives(
     two_corners: tuple[TrainedModel, Sample, Explanations],
 ):
@@ -77,6 +79,7 @@ def test_attributions_of_an_image_add_up_to_what_the_model_gives(
         assert report.base_value + sum(row.attributions) == pytest.approx(given[row.row_key], abs=1e-3)
 
 
+@pytest.mark.slow
 def test_what_the_examination_finds_of_a_planted_corner(two_corners: tuple[TrainedModel, Sample, Explanations]):
     examination = two_corners[2].examination
     assert examination is not None
@@ -234,6 +237,7 @@ def test_the_same_seed_gives_the_same_maps(two_corners: tuple[TrainedModel, Samp
     assert np.array_equal(np.random.get_state()[1], state)
 
 
+@pytest.mark.slow
 def test_reports_come_back_as_they_were_written(
     texts: tuple[TrainedModel, Sample, Explanations], two_corners: tuple[TrainedModel, Sample, Explanations]
 ):

@@ -163,6 +163,7 @@ def test_a_check_that_crashed_after_an_earlier_pass(judged: World) -> None:
     assert_refused(judged, "fair", judged.run("fair", ["production_model"]), "never finished")
 
 
+@pytest.mark.slow
 def test_a_check_that_returned_nothing(judged: World) -> None:
     judged.write("silent", data=unfair_data())
 

@@ -220,6 +220,7 @@ def test_a_card_forged_in_dagsters_own_records_is_refused(judged: World) -> None
     assert "the model card does not say what" in told(refused)
 
 
+@pytest.mark.slow
 def test_texts_changed_after_the_card_was_written_need_a_new_card(judged: World) -> None:
     judged.write("fair", intended_use="Decides on mortgages without a person.")
     refused = judged.run("fair", ["production_model"])
@@ -229,6 +230,7 @@ def test_texts_changed_after_the_card_was_written_need_a_new_card(judged: World)
     assert written.success, told(written)
 
 
+@pytest.mark.slow
 def test_a_card_written_before_the_verdicts_is_refused(judged: World) -> None:
     judged.write("early")
     everything = dg.AssetSelection.groups("early")

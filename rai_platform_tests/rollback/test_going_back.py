@@ -222,6 +222,7 @@ def test_where_mlflow_does_not_answer_the_ledger_decides_and_the_alias_follows_l
 # --- afterwards ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_model_that_was_left_is_not_promoted_again_by_itself(two: World) -> None:
     go_back(two)
     again = two.run("fair", ["model_card", "production_model"])

@@ -31,6 +31,7 @@ def test_a_network_whose_gradients_vanish_is_caught(hot: ImageRobustness) -> Non
     assert hot.no_gradient.value > 0.9
 
 
+@pytest.mark.slow
 def test_a_network_without_gradients_is_caught_in_three_ways(quantized: ImageRobustness) -> None:
     assert failed(quantized) >= {
         "there are gradients to follow",
