@@ -101,6 +101,7 @@ class Service:
         metrics: counts and times.
         tracer: of OpenTelemetry; None where nobody collects traces.
         waiting: requests for predictions that are not answered yet.
+        unwritable: why the last one could not be recorded; None where it was.
     """
 
     watch: Watch
@@ -113,6 +114,7 @@ class Service:
     metrics: Metrics
     tracer: Tracer | None = None
     waiting: int = 0
+    unwritable: str | None = None
 
     async def predict(self, request: Request, read: ReadRecords) -> Answer:
         """What is answered; its predictions are on disk.
@@ -171,8 +173,20 @@ class Service:
         self.waiting += 1
         try:
             yield
+            self._tell(None)
+        except LogUnwritable as error:
+            self._tell(error.message)
+            raise
         finally:
             self.waiting -= 1
+
+    def _tell(self, unwritable: str | None) -> None:
+        """Says once that nothing can be recorded, and once that it can again: not for every request, of which many come."""
+        if unwritable is not None and self.unwritable is None:
+            LOGGER.error("requests are not answered: %s", unwritable)
+        if unwritable is None and self.unwritable is not None:
+            LOGGER.info("requests are answered again")
+        self.unwritable = unwritable
 
 
 def build_app(service: Service) -> FastAPI:
@@ -323,8 +337,6 @@ async def _answered(answer: Callable[[], Awaitable[Response]]) -> Response:
     except BadInput as error:
         return _error(422, error.code, str(error))
     except (Overloaded, Withdrawn, LogUnwritable) as error:
-        if isinstance(error, LogUnwritable):
-            LOGGER.error("a request was not answered: %s", error.message)
         return _error(503, error.code, error.message)
     except Exception as error:
         LOGGER.error("a request failed: %s", type(error).__name__)
