@@ -24,16 +24,16 @@ def keep_in_order(home: Home, definition: ModelDefinition, *, now: datetime) -> 
 
     Raises:
         LogUnwritable: what is to be forgotten cannot be.
-        LedgerBroken: the ledger does not verify; nothing is brought in line with it.
+        LedgerBroken: the ledger does not verify; nothing is forgotten, or brought in line with it.
         Unreachable: MLflow does not answer.
     """
     from rai_platform.monitoring.telling import grown_old, put_right
     from rai_platform.pipeline.watching import not_yet_told, tell
     from rai_platform.serving.served import find_production
 
+    home.ledger.must_be_sound()
     if (keep := definition.spec.monitoring.keep) is not None:
         _forget(home, definition.name, before=now - duration(keep))
-    home.ledger.must_be_sound()
     found = home.registry.bring_in_line(definition.name)
     try:
         production = find_production(home, definition.name)

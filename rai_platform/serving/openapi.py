@@ -84,7 +84,7 @@ def describe(served: ServedModel, limits: Limits, *, asks_for_keys: bool) -> Sch
         },
         "/metrics": {"get": _door("Figures for Prometheus.", kinds={TEXT: _text()})},
         "/openapi.json": {"get": _door("This document.", answer={"type": "object"})},
-        "/ready": {"get": {**_door("Whether predictions are given.", answer={"type": "object"})}},
+        "/ready": {"get": _door("Whether predictions are given.", answer={"type": "object"})},
         "/health": {"get": _door("Whether the process lives.", answer=_object({"alive": {"const": True}}))},
     }
     paths["/ready"]["get"]["responses"]["503"] = paths["/ready"]["get"]["responses"]["200"]

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from fastapi import Depends, FastAPI, Request, Response
+from fastapi.telemetry import TelemetryConfig
 from opentelemetry.trace import Tracer
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
@@ -50,6 +51,8 @@ ALONE = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'",
     "Cache-Control": "no-cache",
 }
+# FastAPI's own traces and logs would tell addresses, which may hold anything.
+NOT_BY_FASTAPI: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}
 CARD_TYPES = {"html": "text/html", "json": "application/json"}
 LOGGER = logging.getLogger(__name__)
 Recorded = TypeVar("Recorded")
@@ -202,11 +205,7 @@ def build_app(service: Service) -> FastAPI:
         redoc_url=None,
         openapi_url=None,
         dependencies=[Depends(admitted)],
-        telemetry={
-            "tracing": False,
-            "metrics": False,
-            "logs": False,
-        },  # it would tell addresses, which may hold anything
+        telemetry=NOT_BY_FASTAPI,
     )
     app.add_middleware(CountedRequests, metrics=service.metrics)
     if service.tracer is not None:

@@ -9,7 +9,7 @@ import dagster as dg
 import pytest
 from pydantic import ValidationError
 
-from rai_platform.errors import BadInput
+from rai_platform.errors import BadInput, LedgerBroken
 from rai_platform.home import Home
 from rai_platform.pipeline.upkeep import IN_ORDER, build_upkeep, freshness_of, keep_in_order, promoted
 from rai_platform.registry.production import ALIAS
@@ -93,7 +93,7 @@ def test_predictions_are_kept_longer_than_their_labels_take(keep: str) -> None:
         Monitoring(keep=keep)
 
 
-def test_a_ledger_that_does_not_verify_is_told_once_and_nothing_is_brought_in_line(
+def test_a_ledger_that_does_not_verify_is_told_once_and_nothing_is_brought_in_line_or_forgotten(
     released: World, home: Home, inbox: Inbox
 ) -> None:
     assert tick(released, home) == (IN_ORDER, IN_ORDER)
@@ -107,6 +107,14 @@ def test_a_ledger_that_does_not_verify_is_told_once_and_nothing_is_brought_in_li
     assert tick(released, home, cursor) == (said, cursor)
     assert titles(inbox) == ["fair: it is not known whether the ledger and MLflow are in order"]
     assert home.registry.alias("fair") is None
+    log = InferenceLog(home.settings.inference_log_url)
+    log.record([row("old-0", at=datetime.now(UTC) - timedelta(days=61))]).result(30)
+    log.close()
+    definition = released.model("fair")
+    spec = definition.spec.model_copy(update={"monitoring": Monitoring(keep="60d")})
+    with pytest.raises(LedgerBroken):
+        keep_in_order(home, dataclasses.replace(definition, spec=spec), now=datetime.now(UTC))
+    assert read_predictions(home.settings.inference_log_url)["id"].tolist() == ["old-0"]
 
 
 def test_it_is_off_until_it_is_switched_on(released: World) -> None:
